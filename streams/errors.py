@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every error of the ingester.
+
+IngesterError
+├── InvalidRequest          a request, a payload or a command line cannot be accepted
+├── InvalidGraph            a processing graph cannot be loaded
+├── ContractError
+│   ├── UnknownMessage      a record names no message of ours
+│   ├── UndecodableRecord   a record's bytes do not follow its schema
+│   └── IncompatibleSchema  a schema breaks readers of released data
+├── BrokerError             Kafka refused or did not answer
+├── SearchError             a catalogue search failed or answered nonsense
+├── ProviderError
+│   ├── ProductNotFound     this provider does not have the product
+│   └── DamagedProduct      the product is there but cannot be used
+├── StepError
+│   ├── StepFailed          a step failed; a retry may help
+│   ├── StepFatal           a step said that no retry can help
+│   └── StepTransient       a step asked to be run again
+├── StoreError
+│   ├── StoreUnavailable    the object store does not answer
+│   ├── ObjectNotFound      no object under that key
+│   └── ObjectConflict      other bytes stand under that key already
+├── IndexerError
+│   ├── IndexUnavailable    the index does not answer
+│   ├── IndexRefused        the index says the layer or record is wrong
+│   └── IndexConflict       the index holds something else under that name
+├── ReadModelError          PostgreSQL refused or did not answer
+├── PluginError             a plug-in is missing or does not load
+└── StackError              the embedded stack cannot start, or a part of it died
+
+A class says what kind of failure it is (`failure`); `streams.failures` says what
+happens then. Messages name the thing, what was wrong and what was expected.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from streams.failures import Failure
+
+
+class IngesterError(Exception):
+    """Anything the ingester knows how to name."""
+
+    failure: ClassVar[Failure] = Failure.BUG
+
+
+class InvalidRequest(IngesterError):
+    """A request cannot be accepted; `problems` lists everything that is wrong."""
+
+    failure = Failure.BAD_INPUT
+
+    def __init__(self, subject: str, problems: Sequence[str]) -> None:
+        super().__init__(f"{subject}: " + "; ".join(problems))
+        self.subject = subject
+        self.problems = tuple(problems)
+
+
+class InvalidGraph(IngesterError):
+    """A processing graph cannot be loaded; each problem starts with its JSON path."""
+
+    failure = Failure.BAD_INPUT
+
+    def __init__(self, graph: str, problems: Sequence[str]) -> None:
+        super().__init__(f"graph '{graph}': " + "; ".join(problems))
+        self.graph = graph
+        self.problems = tuple(problems)
+
+
+class ContractError(IngesterError):
+    """A record or a schema breaks the contract of `schemas/avro`."""
+
+
+class UnknownMessage(ContractError):
+    """A record names no message of ours."""
+
+
+class UndecodableRecord(ContractError):
+    """A record's bytes do not follow the schema they name."""
+
+
+class IncompatibleSchema(ContractError):
+    """A schema breaks readers of released data."""
+
+
+class BrokerError(IngesterError):
+    """Kafka refused or did not answer."""
+
+    failure = Failure.TRANSIENT_NET
+
+
+class SearchError(IngesterError):
+    """A catalogue search failed or answered nonsense."""
+
+    failure = Failure.TRANSIENT_NET
+
+
+class ProviderError(IngesterError):
+    """An image provider could not deliver."""
+
+    failure = Failure.TRANSIENT_NET
+
+
+class ProductNotFound(ProviderError):
+    """This provider does not have the product."""
+
+    failure = Failure.NOT_FOUND
+
+
+class DamagedProduct(ProviderError):
+    """The product is there but cannot be used."""
+
+    failure = Failure.INTEGRITY
+
+
+class StepError(IngesterError):
+    """A step of a processing graph did not succeed."""
+
+    failure = Failure.STEP_FAILED
+
+
+class StepFailed(StepError):
+    """A step failed; a retry may help."""
+
+
+class StepFatal(StepError):
+    """A step said that no retry can help."""
+
+    failure = Failure.STEP_FATAL
+
+
+class StepTransient(StepError):
+    """A step asked to be run again."""
+
+    failure = Failure.STEP_TRANSIENT
+
+
+class StoreError(IngesterError):
+    """An object store operation failed."""
+
+    failure = Failure.TRANSIENT_STORAGE
+
+
+class StoreUnavailable(StoreError):
+    """The object store does not answer."""
+
+
+class ObjectNotFound(StoreError):
+    """No object stands under that key."""
+
+    failure = Failure.BAD_INPUT
+
+
+class ObjectConflict(StoreError):
+    """Other bytes stand under that key already; nothing was overwritten."""
+
+
+class IndexerError(IngesterError):
+    """An indexing operation failed."""
+
+    failure = Failure.TRANSIENT_NET
+
+
+class IndexUnavailable(IndexerError):
+    """The index does not answer."""
+
+
+class IndexRefused(IndexerError):
+    """The index says that the layer, the record or the mapping is wrong."""
+
+    failure = Failure.BAD_INPUT
+
+
+class IndexConflict(IndexerError):
+    """The index holds something else under that name."""
+
+    failure = Failure.INDEX_CONFLICT
+
+
+class ReadModelError(IngesterError):
+    """PostgreSQL refused or did not answer."""
+
+    failure = Failure.TRANSIENT_STORAGE
+
+
+class PluginError(IngesterError):
+    """A plug-in is missing or does not load."""
+
+
+class StackError(IngesterError):
+    """The embedded stack cannot start, or a part of it died."""
