@@ -60,9 +60,7 @@ TREATMENT: dict[Failure, Treatment] = {
     Failure.NODE_RESOURCE: Treatment(
         "the worker ran out of disk or memory", Cost.SYSTEM
     ),
-    Failure.INTEGRITY: Treatment(
-        "the product is damaged or incomplete", Cost.REQUEST
-    ),
+    Failure.INTEGRITY: Treatment("the product is damaged or incomplete", Cost.REQUEST),
     Failure.BAD_INPUT: Treatment("the order cannot be carried out", Cost.REQUEST),
     Failure.STEP_TRANSIENT: Treatment("a step asked to be run again", Cost.SYSTEM),
     Failure.STEP_FATAL: Treatment("a step said that no retry can help", Cost.NEVER),
@@ -83,6 +81,7 @@ _FIRST_DELAY = timedelta(seconds=2)
 _LONGEST_DELAY = timedelta(minutes=30)
 
 
-def back_off(setbacks: int) -> timedelta:
-    """Pause before the next attempt: 2 s doubling to 30 min, by setbacks so far (≥ 1)."""
-    return min(_FIRST_DELAY * 2 ** min(setbacks - 1, 20), _LONGEST_DELAY)
+def back_off(attempts: int) -> timedelta:
+    """Pause after so many failed attempts (≥ 1): 2 s, doubling up to 30 min."""
+    doublings = min(attempts - 1, 20)
+    return min(_FIRST_DELAY * (1 << doublings), _LONGEST_DELAY)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tiles of one place in order of date: who is previous, who is reference.
+
+A chain holds the living tiles of a cell (a failed one leaves it). Until its first tile
+was ordered a chain has no settled root, and whichever tile is earliest would be it.
+Once ordered, the root stays the root until it fails: every later result builds on it.
+So a tile that comes late and is older than the settled root hangs on the root as a side
+branch (previous = reference = root), and one that comes late in the middle takes its
+place before all followers that are not ordered yet.
+"""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+Member = tuple[datetime, str]
+"""Acquisition date and task id; their order is the chain's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The living tiles of one cell."""
+
+    members: tuple[Member, ...] = ()
+    root: Member | None = None
+    """The settled root; None: nothing was ordered yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Whose results a tile needs; empty: nobody's."""
+
+    previous: str = ""
+    reference: str = ""
+
+
+def links(chain: Chain, member: Member) -> Links:
+    """Previous and reference of a member that is not ordered yet."""
+    root = chain.root or chain.members[0]
+    if root == member:
+        return Links()
+    if member < root:
+        return Links(root[1], root[1])
+    before = chain.members[bisect_left(chain.members, member) - 1]
+    return Links(before[1], root[1])
+
+
+def inserted(chain: Chain, member: Member) -> Chain:
+    """The chain with this member in its place; the same when it is there already."""
+    place = bisect_left(chain.members, member)
+    if chain.members[place : place + 1] == (member,):
+        return chain
+    members = (*chain.members[:place], member, *chain.members[place:])
+    return replace(chain, members=members)
+
+
+def removed(chain: Chain, member: Member) -> Chain:
+    """The chain without this member; without a settled root if it was the root."""
+    place = bisect_left(chain.members, member)
+    if chain.members[place : place + 1] != (member,):
+        return chain
+    members = chain.members[:place] + chain.members[place + 1 :]
+    return Chain(members, None if chain.root == member else chain.root)
+
+
+def rooted(chain: Chain, member: Member) -> Chain:
+    """The chain with its root settled."""
+    return replace(chain, root=member)
+
+
+def followers(chain: Chain, member: Member) -> tuple[str, ...]:
+    """Tasks that may become ready when this member is done or leaves the chain.
+
+    The next one by date; all older ones when the member is the root; and the earliest
+    when there is no settled root.
+    """
+    after = chain.members[bisect_right(chain.members, member) :][:1]
+    older: tuple[Member, ...] = ()
+    if chain.root == member:
+        older = chain.members[: bisect_left(chain.members, member)]
+    elif chain.root is None:
+        older = chain.members[:1]
+    return tuple(dict.fromkeys(task for _, task in (*older, *after)))

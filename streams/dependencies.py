@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fold: `step(table, fact)` gives the rows that change and the orders set free.
+
+Delivery is at least once: a fact folded twice changes nothing the second time, and
+sends again, under the same ids, the orders that it set free and that nobody has begun.
+Reports about another attempt than the newest are void.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from streams import moves, transitions, wishes
+from streams.draft import Draft, UnknownSubject
+from streams.envelope import Envelope
+from streams.events import (
+    AreaCancelled,
+    AreaPaused,
+    AreaResumed,
+    AttemptExpired,
+    DownloadDone,
+    DownloadFailed,
+    DownloadStarted,
+    Event,
+    IngestionAccepted,
+    IngestionListed,
+    IngestionRefused,
+    LayerDeleted,
+    ProcessDone,
+    ProcessFailed,
+    ProcessStarted,
+    TaskCreated,
+    TaskFailAsked,
+    TaskForceAsked,
+    TaskReopenAsked,
+    TaskRetryAsked,
+)
+from streams.failures import Failure
+from streams.model import Delivery, Scene, Status, Tile
+from streams.orders import AreaDone, AreaNeedsAttention, Outgoing
+from streams.release import release, resume, undelivered
+from streams.table import (
+    AreaRow,
+    DownloadRow,
+    IngestionRow,
+    ProcessRow,
+    Row,
+    Table,
+    TaskRow,
+    ingestion_key,
+)
+from streams.transitions import Course
+
+# A resumed area lets its held tasks go a few at a time: no single fact may set free
+# more than one batch can hold. Each release leads to further facts, these to the rest.
+_RESUMED_AT_ONCE = 100
+_RESUMED_PER_FACT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one fact does."""
+
+    rows: dict[str, Row]
+    """New value of each changed row."""
+    outgoing: tuple[Outgoing, ...]
+    """Orders set free, and notices."""
+    unknown: str = ""
+    """Not empty: the fact is about something that the log never created, and this is
+    what. Nothing changes; the fact belongs to the dead letters."""
+
+
+def step(table: Table, fact: Envelope[Event], at: int) -> Step:
+    """Fold one fact.
+
+    Args:
+        table: the rows before the fact.
+        fact: with its id and time; the only clock of the fold.
+        at: its offset in the log, stamped on the rows that it changes.
+    """
+    draft = Draft(table)
+    try:
+        _fold(draft, fact)
+    except UnknownSubject as error:
+        return Step({}, (), unknown=str(error))
+    area = fact.message.area
+    resume(draft, area, _RESUMED_PER_FACT)
+    _close(draft, area, fact.id)
+    return Step(draft.changed(at), tuple(draft.outgoing))
+
+
+def _fold(draft: Draft, fact: Envelope[Event]) -> None:
+    event = fact.message
+    match event:
+        case IngestionAccepted():
+            _accept(draft, event)
+        case IngestionListed():
+            _list(draft, event)
+        case IngestionRefused() | LayerDeleted():
+            pass  # told to readers of the log; no task depends on it
+        case TaskCreated(scene=Scene() as scene):
+            _create_download(draft, event, scene)
+        case TaskCreated(tile=Tile() as tile):
+            _create_process(draft, event, tile)
+        case TaskCreated():
+            raise UnknownSubject(f"'{event.task}': created with neither scene nor tile")
+        case DownloadStarted() | ProcessStarted():
+            _start(draft, event, fact.time)
+        case DownloadDone():
+            _deliver(draft, event, fact.time)
+        case ProcessDone():
+            _finish(draft, event, fact.time)
+        case DownloadFailed() | ProcessFailed():
+            _fail(draft, event, event.failure, event.message, fact.time)
+        case AttemptExpired():
+            message = f"nothing heard of worker {event.worker}"
+            _fail(draft, event, Failure.LOST, message, fact.time)
+        case TaskRetryAsked() | TaskFailAsked() | TaskForceAsked() | TaskReopenAsked():
+            wishes.grant_task_wish(draft, event, fact)
+        case AreaPaused() | AreaResumed() | AreaCancelled():
+            wishes.grant_area_wish(draft, event)
+            resume(draft, event.area, _RESUMED_AT_ONCE)
+        case _:
+            assert_never(event)
+
+
+def _accept(draft: Draft, event: IngestionAccepted) -> None:
+    key = ingestion_key(event.area, event.ingestion)
+    if draft.find(key) is None:
+        draft.put(key, IngestionRow(event.area, event.ingestion, event.settings))
+        area = draft.area(event.area)
+        area = replace(
+            area,
+            ingestions=area.ingestions + 1,
+            open_ingestions=area.open_ingestions + 1,
+        )
+        draft.put(event.area, area)
+
+
+def _list(draft: Draft, event: IngestionListed) -> None:
+    ingestion = draft.ingestion(event.area, event.ingestion)
+    if not ingestion.listed:
+        key = ingestion_key(event.area, event.ingestion)
+        draft.put(key, replace(ingestion, listed=True))
+        area = draft.area(event.area)
+        draft.put(event.area, replace(area, open_ingestions=area.open_ingestions - 1))
+
+
+def _create_download(draft: Draft, event: TaskCreated, scene: Scene) -> None:
+    known = draft.find(event.task)
+    if isinstance(known, DownloadRow):
+        _widen(draft, known, scene)
+    else:
+        course = _fresh_course(draft, event)
+        row = DownloadRow(event.area, event.task, event.ingestion, scene, course)
+        draft.put_task(row)
+    release(draft, event.task)
+
+
+def _widen(draft: Draft, row: DownloadRow, scene: Scene) -> None:
+    """A scene seen again may have tiles that were not wanted of it before."""
+    wanted = {part.tile for part in row.scene.parts}
+    parts = tuple(part for part in scene.parts if part.tile not in wanted)
+    if not parts:
+        return
+    row = replace(row, scene=replace(row.scene, parts=(*row.scene.parts, *parts)))
+    if row.course.status is Status.DONE:
+        row = replace(row, course=replace(row.course, status=Status.NEW))
+    draft.put_task(row)
+
+
+def _create_process(draft: Draft, event: TaskCreated, tile: Tile) -> None:
+    if draft.find(event.task) is None:
+        scene = draft.download(event.task.rpartition("/")[0])
+        course = _fresh_course(draft, event)
+        row = ProcessRow(
+            event.area, event.task, event.ingestion, tile, scene.task, course
+        )
+        draft.put_task(row)
+        draft.put_task(replace(scene, processes=(*scene.processes, event.task)))
+        moves.enter_chain(draft, row)
+        if scene.course.status is Status.FAILED and scene.course.ended_at is not None:
+            moves.give_up(draft, row, moves.SCENE_FAILED, scene.course.ended_at)
+    release(draft, event.task)
+
+
+def _fresh_course(draft: Draft, event: TaskCreated) -> Course:
+    settings = draft.ingestion(event.area, event.ingestion).settings
+    return Course(countdown=max(settings.retry_count, 0))
+
+
+def _start(draft: Draft, event: DownloadStarted | ProcessStarted, at: datetime) -> None:
+    row = draft.task(event.task)
+    if row.course.attempt == event.attempt and row.course.status is Status.PENDING:
+        course = transitions.started(row.course, event.worker, at)
+        draft.put_task(replace(row, course=course))
+
+
+def _deliver(draft: Draft, event: DownloadDone, at: datetime) -> None:
+    row = draft.download(event.task)
+    if transitions.is_current(row.course, event.attempt):
+        row = replace(row, deliveries=_merged(row.deliveries, event.deliveries))
+        missing = undelivered(row).parts
+        if missing and len(missing) == len(undelivered(draft.download(row.task)).parts):
+            message = f"worker {event.worker} delivered none of the tiles asked for"
+            _fail(draft, event, Failure.BUG, message, at)
+            return
+        course = transitions.finished(row.course, event.worker, at)
+        if missing:  # wanted since the order was sent: download again for them
+            course = replace(course, status=Status.NEW)
+        draft.put_task(replace(row, course=course))
+        release(draft, row.task)
+    if row.course.attempt in (event.attempt, event.attempt + 1):
+        moves.release_tiles(draft, draft.download(event.task))
+
+
+def _merged(
+    there: tuple[Delivery, ...], new: tuple[Delivery, ...]
+) -> tuple[Delivery, ...]:
+    known = {delivery.tile for delivery in there}
+    return (*there, *(delivery for delivery in new if delivery.tile not in known))
+
+
+def _finish(draft: Draft, event: ProcessDone, at: datetime) -> None:
+    row = draft.process(event.task)
+    if transitions.is_current(row.course, event.attempt):
+        course = transitions.finished(row.course, event.worker, at)
+        row = replace(row, course=course, layers=event.layers)
+        draft.put_task(row)
+    if row.course.status is Status.DONE and row.course.attempt == event.attempt:
+        moves.release_followers(draft, row)
+
+
+def _fail(
+    draft: Draft,
+    event: DownloadDone | DownloadFailed | ProcessFailed | AttemptExpired,
+    failure: Failure,
+    message: str,
+    at: datetime,
+) -> None:
+    row = draft.task(event.task)
+    if transitions.is_current(row.course, event.attempt):
+        settings = draft.ingestion(row.area, row.ingestion).settings
+        course = transitions.failed(row.course, failure, message, at, settings)
+        if row.course.status is Status.PENDING or course.status is Status.FAILED:
+            draft.put_task(replace(row, course=course))
+    if row.course.attempt in (event.attempt, event.attempt + 1):
+        _settle(draft, draft.task(event.task), at)
+
+
+def _settle(draft: Draft, row: TaskRow, at: datetime) -> None:
+    """What follows from an attempt that failed."""
+    course = row.course
+    match course.status:
+        case Status.NEW | Status.PENDING:
+            release(draft, row.task)
+        case Status.RETRY if course.failure is not None:
+            notice = AreaNeedsAttention(
+                row.area, row.task, course.attempt, course.failure, course.message
+            )
+            draft.outgoing.append(notice)
+        case Status.FAILED:
+            moves.after_failed(draft, row.task, at)
+
+
+def _close(draft: Draft, name: str, cause: str) -> None:
+    """Say that the area is done when its last task ended; again for the same fact."""
+    area = draft.find(name)
+    if not isinstance(area, AreaRow):
+        return
+    if not _has_ended(area):
+        if area.ended_by:
+            draft.put(name, replace(area, ended_by=""))
+    elif area.ended_by in ("", cause):
+        draft.put(name, replace(area, ended_by=cause))
+        draft.outgoing.append(AreaDone(name, area.downloads, area.processes))
+
+
+def _has_ended(area: AreaRow) -> bool:
+    return (
+        area.ingestions > 0
+        and area.open_ingestions == 0
+        and area.downloads.ended == area.downloads.total
+        and area.processes.ended == area.processes.total
+    )

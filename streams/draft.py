@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one fact changes: rows read through the table, rows written aside, orders."""
+
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from streams.errors import IngesterError
+from streams.model import Status
+from streams.orders import Outgoing
+from streams.table import (
+    AreaRow,
+    CellRow,
+    DownloadRow,
+    IngestionRow,
+    ProcessRow,
+    Row,
+    Table,
+    TaskRow,
+    cell_key,
+    ingestion_key,
+)
+
+R = TypeVar("R", bound=Row)
+
+
+class UnknownSubject(IngesterError):
+    """A fact is about something that no earlier fact of the log created."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """The table as one fact leaves it, before anyone else can see it."""
+
+    table: Table
+    rows: dict[str, Row] = field(default_factory=dict)
+    outgoing: list[Outgoing] = field(default_factory=list)
+
+    def find(self, key: str) -> Row | None:
+        """The row under this key, None if there is none."""
+        return self.rows.get(key) or self.table.get(key)
+
+    def area(self, name: str) -> AreaRow:
+        """The area's row, a fresh one if it has none yet."""
+        return self._known(self.find(name) or AreaRow(name), AreaRow, name)
+
+    def ingestion(self, area: str, ingestion: str) -> IngestionRow:
+        """The row of an accepted request."""
+        key = ingestion_key(area, ingestion)
+        return self._known(self.find(key), IngestionRow, key)
+
+    def cell(self, area: str, cell: str) -> CellRow:
+        """The cell's row, a fresh one if it has none yet."""
+        key = cell_key(area, cell)
+        return self._known(self.find(key) or CellRow(area, cell), CellRow, key)
+
+    def download(self, task: str) -> DownloadRow:
+        """The row of a download task."""
+        return self._known(self.find(task), DownloadRow, task)
+
+    def process(self, task: str) -> ProcessRow:
+        """The row of a processing task."""
+        return self._known(self.find(task), ProcessRow, task)
+
+    def task(self, task: str) -> TaskRow:
+        """The row of a task of either kind."""
+        return self.download(task) if task.count("/") == 1 else self.process(task)
+
+    def put(self, key: str, row: Row) -> None:
+        """Change a row that is no task's."""
+        self.rows[key] = row
+
+    def put_task(self, row: TaskRow) -> None:
+        """Change a task's row, and its area's tally with it."""
+        old = self.find(row.task)
+        before = old.course.status if isinstance(old, TaskRow) else None
+        self.rows[row.task] = row
+        if before is not row.course.status:
+            self._count(row, before, row.course.status)
+
+    def changed(self, at: int) -> dict[str, Row]:
+        """The rows that differ from the table's, stamped with the fact's offset."""
+        return {
+            key: replace(row, at=at)
+            for key, row in self.rows.items()
+            if row != self.table.get(key)
+        }
+
+    def _count(self, row: TaskRow, before: Status | None, now: Status) -> None:
+        area = self.area(row.area)
+        if isinstance(row, DownloadRow):
+            area = replace(area, downloads=area.downloads.moved(before, now))
+        else:
+            area = replace(area, processes=area.processes.moved(before, now))
+        self.put(row.area, area)
+
+    @staticmethod
+    def _known(row: Row | None, cls: type[R], key: str) -> R:
+        if not isinstance(row, cls):
+            raise UnknownSubject(f"'{key}': the log never created it")
+        return row

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The facts of the task log. `Event` is their union: the fold must handle each."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from streams.failures import Failure
+from streams.model import (
+    Delivery,
+    Kind,
+    Layer,
+    LeftOut,
+    Scene,
+    Settings,
+    Status,
+    Tile,
+    Trial,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestionAccepted:
+    """The catalogue can serve a request; its tasks follow in the log."""
+
+    area: str
+    ingestion: str
+    """Id of the request."""
+    settings: Settings
+    geometry: str
+    """GeoJSON geometry of the area, EPSG:4326, longitude first."""
+    start_time: datetime
+    end_time: datetime
+    by: str
+    """Who asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestionListed:
+    """Every task of a request is in the log now."""
+
+    area: str
+    ingestion: str
+    scenes: int
+    """Scenes kept; each has a download task."""
+    tiles: int
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IngestionRefused:
+    """The catalogue cannot serve a request; nothing was created."""
+
+    area: str
+    ingestion: str
+    problems: tuple[str, ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCreated:
+    """A download or process task exists, with what it waits for."""
+
+    area: str
+    task: str
+    kind: Kind
+    ingestion: str
+    scene: Scene | None = None
+    """Of a download."""
+    tile: Tile | None = None
+    """Of a processing task; it waits for its scene and for its chain's neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadStarted:
+    """A worker began an attempt to download a scene."""
+
+    area: str
+    task: str
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadDone:
+    """A scene is downloaded and cut; its layers are stored."""
+
+    area: str
+    task: str
+    attempt: int
+    worker: str
+    provider: str
+    deliveries: tuple[Delivery, ...]
+    """One for each tile that the order asked for, also when it has no layer."""
+    trials: tuple[Trial, ...] = ()
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadFailed:
+    """An attempt to download a scene failed."""
+
+    area: str
+    task: str
+    attempt: int
+    worker: str
+    failure: Failure
+    message: str
+    trials: tuple[Trial, ...] = ()
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStarted:
+    """A worker began an attempt to process a tile."""
+
+    area: str
+    task: str
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessDone:
+    """A tile is processed; its layers are stored and indexed."""
+
+    area: str
+    task: str
+    attempt: int
+    worker: str
+    layers: tuple[Layer, ...]
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFailed:
+    """An attempt to process a tile failed."""
+
+    area: str
+    task: str
+    attempt: int
+    worker: str
+    failure: Failure
+    message: str
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptExpired:
+    """The watch heard nothing of an attempt for too long: its worker is lost."""
+
+    area: str
+    task: str
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDeleted:
+    """The janitor deleted a layer that nobody waits for any more."""
+
+    area: str
+    task: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRetryAsked:
+    """An operator wants a task in RETRY tried again."""
+
+    area: str
+    task: str
+    attempt: int
+    """The task's attempt as the operator saw it; a wish about an older one is void."""
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailAsked:
+    """An operator gives a task up."""
+
+    area: str
+    task: str
+    attempt: int
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskForceAsked:
+    """An operator wants a task in a status that its own course would not give it."""
+
+    area: str
+    task: str
+    attempt: int
+    status: Status
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReopenAsked:
+    """An operator wants a FAILED task back, in its place in its chain."""
+
+    area: str
+    task: str
+    attempt: int
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AreaPaused:
+    """An operator wants nothing new ordered for an area."""
+
+    area: str
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AreaResumed:
+    """An operator lets a paused area go on."""
+
+    area: str
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AreaCancelled:
+    """An operator stops an area for good."""
+
+    area: str
+    by: str
+    why: str
+
+
+DownloadReport = DownloadStarted | DownloadDone | DownloadFailed
+ProcessReport = ProcessStarted | ProcessDone | ProcessFailed
+TaskWish = TaskRetryAsked | TaskFailAsked | TaskForceAsked | TaskReopenAsked
+AreaWish = AreaPaused | AreaResumed | AreaCancelled
+
+Event = (
+    IngestionAccepted
+    | IngestionListed
+    | IngestionRefused
+    | TaskCreated
+    | DownloadReport
+    | ProcessReport
+    | AttemptExpired
+    | LayerDeleted
+    | TaskWish
+    | AreaWish
+)
+"""Every fact. A new member does not type-check until `dependencies.step` handles it."""

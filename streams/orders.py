@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is asked: of the catalogue by users, of workers by the fold; and its notices."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from streams.failures import Failure
+from streams.model import Layer, LayerTarget, Scene, Settings, Tally, Tile
+
+
+@dataclass(frozen=True, slots=True)
+class IngestionRequest:
+    """Someone wants an area ingested. `streams.payload` reads one from JSON."""
+
+    name: str
+    """Name of the area."""
+    request: str
+    """Id of this request; the same id sent twice is the same request."""
+    geometry: str
+    """GeoJSON geometry (Polygon or MultiPolygon), EPSG:4326, longitude first."""
+    start_time: datetime
+    end_time: datetime
+    constellation: str
+    scene_graph: str
+    tile_graph: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    """Filters of the catalogue search."""
+    graph_config: dict[str, str] = field(default_factory=dict)
+    layers: dict[str, LayerTarget] = field(default_factory=dict)
+    record_tags: dict[str, str] = field(default_factory=dict)
+    annotations_urls: tuple[str, ...] = ()
+    retriable: bool = False
+    retry_count: int = 0
+    page: int = 0
+    limit: int = 0
+    """0: everything the catalogue has."""
+    storage_uri: str = ""
+    searches: tuple[str, ...] = ()
+    """Catalogue searches to ask, in this order; empty: the catalogue's own list."""
+    chain: bool = True
+    """False: no chains; every tile is a root."""
+    by: str = ""
+    """Who asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadOrder:
+    """Download this scene and cut it in the tiles of `scene.parts`."""
+
+    area: str
+    task: str
+    attempt: int
+    settings: Settings
+    scene: Scene
+    not_before: datetime | None = None
+    """A back-off: start no earlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A tile with the layers that stand for it in the object store."""
+
+    tile: Tile
+    scene: Scene
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessOrder:
+    """Process this tile, next to its previous and its reference."""
+
+    area: str
+    task: str
+    attempt: int
+    settings: Settings
+    current: Source
+    previous: Source | None = None
+    reference: Source | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReleased:
+    """Nobody will read this layer any more: an order to the janitor."""
+
+    area: str
+    task: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class AreaDone:
+    """Every task of the area has ended, well or not."""
+
+    area: str
+    downloads: Tally
+    processes: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class AreaNeedsAttention:
+    """A task used up its retries and waits for an operator."""
+
+    area: str
+    task: str
+    attempt: int
+    failure: Failure
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRefused:
+    """An operator's wish that the fold did not allow, and why."""
+
+    area: str
+    task: str
+    """Empty when the wish was about the area."""
+    wish: str
+    """Its message type, for example `task-retry-asked`."""
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A worker is still busy with an attempt."""
+
+    area: str
+    task: str
+    attempt: int
+    worker: str
+    step: str
+    """What it does now: `fetch`, `graph`, `upload`, …."""
+    done_bytes: int = 0
+    total_bytes: int = 0
+    """0 when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be decoded or handled, whole, with its cause."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, bytes]
+    cause: str
+    """Class of the error."""
+    message: str
+    agent: str
+    version: str
+    """Of the ingester that gave up."""
+
+
+Order = DownloadOrder | ProcessOrder | LayerReleased
+Notice = AreaDone | AreaNeedsAttention | CommandRefused
+Outgoing = Order | Notice
+"""What the fold sends out: it never comes back as its own input."""

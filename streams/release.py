@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""May a task start? And if so, its order, complete in itself."""
+
+from dataclasses import replace
+
+from streams import chains, transitions
+from streams.chains import Links, Member
+from streams.draft import Draft
+from streams.model import Scene, Status
+from streams.orders import DownloadOrder, ProcessOrder, Source
+from streams.table import AreaState, DownloadRow, ProcessRow, TaskRow, cell_key
+
+
+def release(draft: Draft, task: str) -> None:
+    """Order a task if all it waits for is there.
+
+    A task that is ordered already and that no worker has begun is ordered again, with
+    the same id: so folding a fact twice also sends twice what it set free, and no crash
+    between writing a row and sending its order can lose the order.
+    """
+    row = draft.task(task)
+    if row.course.status is Status.PENDING and row.course.started_at is None:
+        _send(draft, row)
+    elif row.course.status is Status.NEW:
+        _order(draft, row)
+
+
+def resume(draft: Draft, area: str, at_most: int) -> None:
+    """Release tasks that were held back while the area was paused, newest first."""
+    for _ in range(at_most):
+        row = draft.area(area)
+        if not row.held or row.state is not AreaState.ACTIVE:
+            return
+        held = draft.task(row.held)
+        draft.put(area, replace(row, held=held.held.removeprefix(_END)))
+        draft.put_task(replace(held, held=""))
+        release(draft, held.task)
+
+
+def waits_for(draft: Draft, row: ProcessRow) -> tuple[str, ...]:
+    """Tasks that must be done before this tile can start; empty: it is ready."""
+    scene = draft.download(row.download)
+    needed = [] if _delivered(scene, row) else [scene.task]
+    links = wanted_links(draft, row)
+    for neighbour in dict.fromkeys((links.previous, links.reference)):
+        if neighbour and draft.process(neighbour).course.status is not Status.DONE:
+            needed.append(neighbour)
+    return tuple(needed)
+
+
+def wanted_links(draft: Draft, row: ProcessRow) -> Links:
+    """Previous and reference that a tile would be ordered with now."""
+    if not row.tile.cell:
+        return Links()
+    chain = draft.cell(row.area, row.tile.cell).chain
+    return chains.links(chain, member(row))
+
+
+def member(row: ProcessRow) -> Member:
+    """The tile as a member of its chain."""
+    return (row.tile.date, row.task)
+
+
+def undelivered(row: DownloadRow) -> Scene:
+    """The scene with the parts that no download delivered yet."""
+    there = {delivery.tile for delivery in row.deliveries}
+    parts = tuple(part for part in row.scene.parts if part.tile not in there)
+    return replace(row.scene, parts=parts)
+
+
+# The end of the list of held tasks: a held task must not look like one that is not.
+_END = "."
+
+
+def _order(draft: Draft, row: TaskRow) -> None:
+    if isinstance(row, ProcessRow) and waits_for(draft, row):
+        return
+    area = draft.area(row.area)
+    if area.state is AreaState.ACTIVE:
+        _start(draft, row)
+    elif not row.held:
+        draft.put_task(replace(row, held=area.held or _END))
+        draft.put(row.area, replace(draft.area(row.area), held=row.task))
+
+
+def _start(draft: Draft, row: TaskRow) -> None:
+    course = transitions.ordered(row.course)
+    if isinstance(row, ProcessRow):
+        links = wanted_links(draft, row)
+        _settle_root(draft, row, links)
+        row = replace(row, previous=links.previous, reference=links.reference)
+    row = replace(row, course=course)
+    draft.put_task(row)
+    _send(draft, row)
+
+
+def _settle_root(draft: Draft, row: ProcessRow, links: Links) -> None:
+    if row.tile.cell and not links.reference:
+        cell = draft.cell(row.area, row.tile.cell)
+        chain = chains.rooted(cell.chain, member(row))
+        draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))
+
+
+def _send(draft: Draft, row: TaskRow) -> None:
+    order = (
+        _download(draft, row) if isinstance(row, DownloadRow) else _process(draft, row)
+    )
+    draft.outgoing.append(order)
+
+
+def _download(draft: Draft, row: DownloadRow) -> DownloadOrder:
+    return DownloadOrder(
+        area=row.area,
+        task=row.task,
+        attempt=row.course.attempt,
+        settings=draft.ingestion(row.area, row.ingestion).settings,
+        scene=undelivered(row),
+        not_before=row.course.not_before,
+    )
+
+
+def _process(draft: Draft, row: ProcessRow) -> ProcessOrder:
+    return ProcessOrder(
+        area=row.area,
+        task=row.task,
+        attempt=row.course.attempt,
+        settings=draft.ingestion(row.area, row.ingestion).settings,
+        current=_source(draft, row),
+        previous=_source(draft, draft.process(row.previous)) if row.previous else None,
+        reference=_source(draft, draft.process(row.reference))
+        if row.reference
+        else None,
+        not_before=row.course.not_before,
+    )
+
+
+def _source(draft: Draft, row: ProcessRow) -> Source:
+    download = draft.download(row.download)
+    cut = next((d.layers for d in download.deliveries if d.tile == row.tile.name), ())
+    scene = replace(download.scene, parts=())
+    return Source(row.tile, scene, (*cut, *row.layers))
+
+
+def _delivered(scene: DownloadRow, row: ProcessRow) -> bool:
+    return any(delivery.tile == row.tile.name for delivery in scene.deliveries)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dependency table: its rows, their keys, and their bytes.
+
+Keys need no look-up: `AREA`, `AREA!INGESTION`, `AREA/SCENE`, `AREA/SCENE/TILE`,
+`AREA@CELL`. An area's name holds none of `! / @`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import get_args
+
+import msgspec
+
+from streams.chains import Chain
+from streams.model import Delivery, Layer, Scene, Settings, Tally, Tile
+from streams.transitions import Course
+
+
+class AreaState(StrEnum):
+    """What an operator said of an area."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class AreaRow:
+    """One area: its tallies, and what an operator said of it."""
+
+    area: str
+    state: AreaState = AreaState.ACTIVE
+    ingestions: int = 0
+    """Requests accepted."""
+    open_ingestions: int = 0
+    """Requests whose tasks are still being written."""
+    downloads: Tally = field(default_factory=Tally)
+    processes: Tally = field(default_factory=Tally)
+    held: str = ""
+    """Newest task held back while paused; each names the one held before it."""
+    ended_by: str = ""
+    """Id of the fact that ended the area; empty while something is open."""
+    at: int = -1
+    """Offset, in the task log, of the fact that last changed this row."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestionRow:
+    """One accepted request."""
+
+    area: str
+    ingestion: str
+    settings: Settings
+    listed: bool = False
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadRow:
+    """One download task, and its scene."""
+
+    area: str
+    task: str
+    ingestion: str
+    scene: Scene
+    course: Course
+    processes: tuple[str, ...] = ()
+    """Processing tasks of its tiles."""
+    deliveries: tuple[Delivery, ...] = ()
+    held: str = ""
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """One processing task, and its tile."""
+
+    area: str
+    task: str
+    ingestion: str
+    tile: Tile
+    download: str
+    """The task that downloads its scene."""
+    course: Course
+    previous: str = ""
+    """Task it was last ordered with as previous; empty: none, or never ordered."""
+    reference: str = ""
+    layers: tuple[Layer, ...] = ()
+    held: str = ""
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class CellRow:
+    """One place of an area, and its chain."""
+
+    area: str
+    cell: str
+    chain: Chain = field(default_factory=Chain)
+    at: int = -1
+
+
+TaskRow = DownloadRow | ProcessRow
+Row = AreaRow | IngestionRow | DownloadRow | ProcessRow | CellRow
+Table = Mapping[str, Row]
+
+_NOT_A_NAME = re.compile(r"[!/@]")
+
+
+def ingestion_key(area: str, ingestion: str) -> str:
+    """Key of an ingestion's row."""
+    return f"{area}!{ingestion}"
+
+
+def cell_key(area: str, cell: str) -> str:
+    """Key of a cell's row."""
+    return f"{area}@{cell}"
+
+
+def row_class(key: str) -> type[Row]:
+    """The class of the row under this key."""
+    mark = _NOT_A_NAME.search(key)
+    match mark and mark[0]:
+        case None:
+            return AreaRow
+        case "!":
+            return IngestionRow
+        case "@":
+            return CellRow
+        case _:
+            return DownloadRow if key.count("/") == 1 else ProcessRow
+
+
+def encode_row(row: Row) -> bytes:
+    """The row as JSON, always the same bytes for the same row."""
+    return msgspec.json.encode(row, order="deterministic")
+
+
+def decode_row(key: str, value: bytes) -> Row:
+    """The row under this key, from its JSON."""
+    return _DECODERS[row_class(key)].decode(value)
+
+
+_DECODERS: dict[type[Row], msgspec.json.Decoder[Row]] = {
+    cls: msgspec.json.Decoder(cls) for cls in get_args(Row)
+}

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What operators ask for: granted by the table of `transitions`, or refused."""
+
+from dataclasses import replace
+from typing import assert_never
+
+from streams import moves, transitions
+from streams.draft import Draft
+from streams.envelope import Envelope
+from streams.events import (
+    AreaCancelled,
+    AreaPaused,
+    AreaResumed,
+    AreaWish,
+    Event,
+    TaskFailAsked,
+    TaskForceAsked,
+    TaskReopenAsked,
+    TaskRetryAsked,
+    TaskWish,
+)
+from streams.model import Delivery, Status
+from streams.names import type_name
+from streams.orders import CommandRefused
+from streams.release import release, undelivered
+from streams.table import AreaRow, AreaState, DownloadRow, ProcessRow, TaskRow
+from streams.transitions import Wish
+
+
+def grant_task_wish(draft: Draft, asked: TaskWish, fact: Envelope[Event]) -> None:
+    """Do what an operator wants of a task, or say why not."""
+    row = draft.find(asked.task)
+    if not isinstance(row, DownloadRow | ProcessRow):
+        _refuse(draft, asked, asked.task, "there is no such task")
+    elif row.course.wish == fact.id:
+        release(draft, row.task)
+    elif problem := _problem(draft, asked, row):
+        _refuse(draft, asked, asked.task, problem)
+    else:
+        _grant(draft, _wish(asked), asked, row, fact)
+
+
+def grant_area_wish(draft: Draft, asked: AreaWish) -> None:
+    """Pause, resume or cancel an area, or say why not."""
+    row = draft.find(asked.area)
+    if not isinstance(row, AreaRow):
+        _refuse(draft, asked, "", "there is no such area")
+    elif row.state is AreaState.CANCELLED:
+        if not isinstance(asked, AreaCancelled):
+            _refuse(draft, asked, "", "the area is cancelled, which is final")
+    else:
+        draft.put(asked.area, replace(row, state=_state(asked)))
+
+
+def _state(asked: AreaWish) -> AreaState:
+    match asked:
+        case AreaPaused():
+            return AreaState.PAUSED
+        case AreaResumed():
+            return AreaState.ACTIVE
+        case AreaCancelled():
+            return AreaState.CANCELLED
+        case _:
+            assert_never(asked)
+
+
+def _wish(asked: TaskWish) -> Wish | None:
+    match asked:
+        case TaskRetryAsked():
+            return Wish.RETRY
+        case TaskFailAsked():
+            return Wish.FAIL
+        case TaskReopenAsked():
+            return Wish.REOPEN
+        case TaskForceAsked():
+            return transitions.FORCED.get(asked.status)
+        case _:
+            assert_never(asked)
+
+
+def _problem(draft: Draft, asked: TaskWish, row: TaskRow) -> str:
+    """Why the wish cannot be granted; empty when it can."""
+    wish = _wish(asked)
+    if wish is None:
+        expected = ", ".join(sorted(transitions.FORCED))
+        return f"only the fold gives this status; expected one of {expected}"
+    if asked.attempt != row.course.attempt:
+        return (
+            f"the task has moved on to attempt {row.course.attempt} since you saw "
+            f"attempt {asked.attempt}; look again and repeat"
+        )
+    problem = transitions.refusal(wish, row.course.status)
+    if (
+        not problem
+        and isinstance(row, ProcessRow)
+        and row.course.status is Status.FAILED
+    ):
+        scene = draft.download(row.download)
+        if scene.course.status is Status.FAILED:
+            return f"{moves.SCENE_FAILED}: reopen '{scene.task}' instead"
+    return problem
+
+
+def _grant(
+    draft: Draft,
+    wish: Wish | None,
+    asked: TaskWish,
+    row: TaskRow,
+    fact: Envelope[Event],
+) -> None:
+    reason = f"{asked.by}: {asked.why}" if asked.why else asked.by
+    match wish:
+        case Wish.REOPEN:
+            moves.reopen(draft, row, fact.id)
+        case Wish.FORCE_PENDING if row.course.status is Status.FAILED:
+            moves.reopen(draft, row, fact.id)
+        case Wish.RETRY | Wish.FORCE_PENDING:
+            course = transitions.granted(row.course, fact.id)
+            draft.put_task(replace(row, course=course))
+            release(draft, row.task)
+        case Wish.FAIL | Wish.FORCE_FAILED:
+            row = replace(row, course=transitions.fenced(row.course, fact.id))
+            moves.give_up(draft, row, f"given up by {reason}", fact.time)
+        case Wish.FORCE_DONE:
+            _force_done(draft, row, reason, fact)
+        case None:
+            raise AssertionError("refused before")
+        case _:
+            assert_never(wish)
+
+
+def _force_done(draft: Draft, row: TaskRow, reason: str, fact: Envelope[Event]) -> None:
+    fenced = transitions.fenced(row.course, fact.id)
+    course = transitions.finished(fenced, f"forced by {reason}", fact.time)
+    if isinstance(row, DownloadRow):
+        empty = tuple(Delivery(part.tile) for part in undelivered(row).parts)
+        done = replace(row, course=course, deliveries=(*row.deliveries, *empty))
+        draft.put_task(done)
+        moves.release_tiles(draft, done)
+    else:
+        draft.put_task(replace(row, course=course))
+        moves.release_followers(draft, row)
+
+
+def _refuse(draft: Draft, asked: TaskWish | AreaWish, task: str, reason: str) -> None:
+    refused = CommandRefused(
+        asked.area, task, type_name(type(asked).__name__), asked.by, reason
+    )
+    draft.outgoing.append(refused)
