@@ -10,15 +10,17 @@ place before all followers that are not ordered yet.
 """
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 Member = tuple[datetime, str]
 """Acquisition date and task id; their order is the chain's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """The living tiles of one cell."""
 
     members: tuple[Member, ...] = ()

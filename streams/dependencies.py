@@ -6,9 +6,11 @@ sends again, under the same ids, the orders that it set free and that nobody has
 Reports about another attempt than the newest are void.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from streams import moves, transitions, wishes
 from streams.draft import Draft, UnknownSubject
@@ -163,7 +165,7 @@ def _widen(draft: Draft, row: DownloadRow, scene: Scene) -> None:
     parts = tuple(part for part in scene.parts if part.tile not in wanted)
     if not parts:
         return
-    row = replace(row, scene=replace(row.scene, parts=(*row.scene.parts, *parts)))
+    row = replace(row, scene=row.scene.with_parts((*row.scene.parts, *parts)))
     if row.course.status is Status.DONE:
         row = replace(row, course=replace(row.course, status=Status.NEW))
     draft.put_task(row)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one fact changes: rows read through the table, rows written aside, orders."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from streams.errors import IngesterError
 from streams.model import Status

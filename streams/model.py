@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nouns of the ingester, as frozen values. Each has its Avro twin in `schemas/`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
@@ -98,6 +98,10 @@ class Scene:
     """Tags of its record in the index."""
     record: str = ""
     """Id of its record in the Geocube; empty when nothing is indexed there."""
+
+    def with_parts(self, parts: tuple[Part, ...]) -> "Scene":
+        """The same scene, with these tiles wanted of it."""
+        return replace(self, parts=parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +219,11 @@ class Tally:
 
     def moved(self, old: Status | None, new: Status) -> "Tally":
         """The tally after one task went from `old` (None: nowhere) to `new`."""
-        counts = {status: getattr(self, status.value) for status in Status}
+        counts = [self.new, self.pending, self.done, self.retry, self.failed]
         if old is not None:
-            counts[old] -= 1
-        counts[new] += 1
-        return Tally(**{status.value: n for status, n in counts.items()})
+            counts[_STATUSES.index(old)] -= 1
+        counts[_STATUSES.index(new)] += 1
+        return Tally(*counts)
+
+
+_STATUSES = tuple(Status)

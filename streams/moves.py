@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What follows when a task is done, given up or taken back."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from streams import chains, transitions
 from streams.draft import Draft
@@ -21,6 +22,15 @@ def enter_chain(draft: Draft, row: ProcessRow) -> None:
         draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))
 
 
+def leave_chain(draft: Draft, row: ProcessRow) -> None:
+    """The tile leaves its chain; those that waited for it are linked past it."""
+    if row.tile.cell:
+        cell = draft.cell(row.area, row.tile.cell)
+        chain = chains.removed(cell.chain, member(row))
+        draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))
+        release_followers(draft, row)
+
+
 def give_up(draft: Draft, row: TaskRow, message: str, at: datetime) -> None:
     """The task fails without an attempt that failed."""
     draft.put_task(replace(row, course=transitions.abandoned(row.course, message, at)))
@@ -36,8 +46,7 @@ def after_failed(draft: Draft, task: str, at: datetime) -> None:
             if process.tile.name in missing and process.course.status is Status.NEW:
                 give_up(draft, process, SCENE_FAILED, at)
     else:
-        _leave_chain(draft, row)
-        release_followers(draft, row)
+        leave_chain(draft, row)
 
 
 def release_tiles(draft: Draft, row: DownloadRow) -> None:
@@ -68,10 +77,3 @@ def reopen(draft: Draft, row: TaskRow, wish: str) -> None:
             if process.course.status is Status.FAILED and process.course.attempt == 0:
                 reopen(draft, process, wish)
     release(draft, row.task)
-
-
-def _leave_chain(draft: Draft, row: ProcessRow) -> None:
-    if row.tile.cell:
-        cell = draft.cell(row.area, row.tile.cell)
-        chain = chains.removed(cell.chain, member(row))
-        draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """May a task start? And if so, its order, complete in itself."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from streams import chains, transitions
 from streams.chains import Links, Member
@@ -65,7 +65,7 @@ def undelivered(row: DownloadRow) -> Scene:
     """The scene with the parts that no download delivered yet."""
     there = {delivery.tile for delivery in row.deliveries}
     parts = tuple(part for part in row.scene.parts if part.tile not in there)
-    return replace(row.scene, parts=parts)
+    return row.scene.with_parts(parts)
 
 
 # The end of the list of held tasks: a held task must not look like one that is not.
@@ -88,10 +88,14 @@ def _start(draft: Draft, row: TaskRow) -> None:
     if isinstance(row, ProcessRow):
         links = wanted_links(draft, row)
         _settle_root(draft, row, links)
-        row = replace(row, previous=links.previous, reference=links.reference)
-    row = replace(row, course=course)
-    draft.put_task(row)
-    _send(draft, row)
+        draft.put_task(
+            replace(
+                row, course=course, previous=links.previous, reference=links.reference
+            )
+        )
+    else:
+        draft.put_task(replace(row, course=course))
+    _send(draft, draft.task(row.task))
 
 
 def _settle_root(draft: Draft, row: ProcessRow, links: Links) -> None:
@@ -137,7 +141,7 @@ def _process(draft: Draft, row: ProcessRow) -> ProcessOrder:
 def _source(draft: Draft, row: ProcessRow) -> Source:
     download = draft.download(row.download)
     cut = next((d.layers for d in download.deliveries if d.tile == row.tile.name), ())
-    scene = replace(download.scene, parts=())
+    scene = download.scene.with_parts(())
     return Source(row.tile, scene, (*cut, *row.layers))
 
 

@@ -7,11 +7,11 @@ Keys need no look-up: `AREA`, `AREA!INGESTION`, `AREA/SCENE`, `AREA/SCENE/TILE`,
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import get_args
 
 import msgspec
+from msgspec import Struct, field
 
 from streams.chains import Chain
 from streams.model import Delivery, Layer, Scene, Settings, Tally, Tile
@@ -26,8 +26,7 @@ class AreaState(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class AreaRow:
+class AreaRow(Struct, frozen=True):
     """One area: its tallies, and what an operator said of it."""
 
     area: str
@@ -46,8 +45,7 @@ class AreaRow:
     """Offset, in the task log, of the fact that last changed this row."""
 
 
-@dataclass(frozen=True, slots=True)
-class IngestionRow:
+class IngestionRow(Struct, frozen=True):
     """One accepted request."""
 
     area: str
@@ -57,8 +55,7 @@ class IngestionRow:
     at: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadRow:
+class DownloadRow(Struct, frozen=True):
     """One download task, and its scene."""
 
     area: str
@@ -73,8 +70,7 @@ class DownloadRow:
     at: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessRow:
+class ProcessRow(Struct, frozen=True):
     """One processing task, and its tile."""
 
     area: str
@@ -92,8 +88,7 @@ class ProcessRow:
     at: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class CellRow:
+class CellRow(Struct, frozen=True):
     """One place of an area, and its chain."""
 
     area: str

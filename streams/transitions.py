@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The course of one task, and the table of what may happen to it."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from streams.failures import MAX_SETBACKS, TREATMENT, Cost, Failure, back_off
 from streams.model import Settings, Status
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(Struct, frozen=True):
     """How far a task came."""
 
     status: Status = Status.NEW
@@ -78,6 +79,12 @@ def is_current(course: Course, attempt: int) -> bool:
         Status.PENDING,
         Status.RETRY,
     )
+
+
+def is_outdated(course: Course, attempt: int, at: datetime) -> bool:
+    """Was a wish about this attempt, told at this instant, told of an older state?"""
+    ended = course.ended_at
+    return attempt != course.attempt or (ended is not None and at < ended)
 
 
 def ordered(course: Course) -> Course:

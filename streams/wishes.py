@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What operators ask for: granted by the table of `transitions`, or refused."""
 
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from streams import moves, transitions
 from streams.draft import Draft
@@ -34,7 +35,7 @@ def grant_task_wish(draft: Draft, asked: TaskWish, fact: Envelope[Event]) -> Non
         _refuse(draft, asked, asked.task, "there is no such task")
     elif row.course.wish == fact.id:
         release(draft, row.task)
-    elif problem := _problem(draft, asked, row):
+    elif problem := _problem(draft, asked, row, fact):
         _refuse(draft, asked, asked.task, problem)
     else:
         _grant(draft, _wish(asked), asked, row, fact)
@@ -78,16 +79,16 @@ def _wish(asked: TaskWish) -> Wish | None:
             assert_never(asked)
 
 
-def _problem(draft: Draft, asked: TaskWish, row: TaskRow) -> str:
+def _problem(draft: Draft, asked: TaskWish, row: TaskRow, fact: Envelope[Event]) -> str:
     """Why the wish cannot be granted; empty when it can."""
     wish = _wish(asked)
     if wish is None:
         expected = ", ".join(sorted(transitions.FORCED))
         return f"only the fold gives this status; expected one of {expected}"
-    if asked.attempt != row.course.attempt:
+    if transitions.is_outdated(row.course, asked.attempt, fact.time):
         return (
-            f"the task has moved on to attempt {row.course.attempt} since you saw "
-            f"attempt {asked.attempt}; look again and repeat"
+            f"the task is {row.course.status} at attempt {row.course.attempt} now, you "
+            f"saw attempt {asked.attempt}; look again and repeat"
         )
     problem = transitions.refusal(wish, row.course.status)
     if (
@@ -138,8 +139,9 @@ def _force_done(draft: Draft, row: TaskRow, reason: str, fact: Envelope[Event]) 
         draft.put_task(done)
         moves.release_tiles(draft, done)
     else:
+        # Nobody listed its layers, so no other tile can build on it.
         draft.put_task(replace(row, course=course))
-        moves.release_followers(draft, row)
+        moves.leave_chain(draft, row)
 
 
 def _refuse(draft: Draft, asked: TaskWish | AreaWish, task: str, reason: str) -> None:

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A world around the fold, for tests: a log, a table, and workers that do as told.
+
+Everything is deterministic: times are minutes since an origin, ids come from a counter.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from streams.dependencies import Step, step
+from streams.envelope import Envelope
+from streams.events import (
+    DownloadDone,
+    DownloadFailed,
+    DownloadStarted,
+    Event,
+    IngestionAccepted,
+    IngestionListed,
+    ProcessDone,
+    ProcessFailed,
+    ProcessStarted,
+    TaskCreated,
+)
+from streams.failures import Failure
+from streams.model import (
+    Delivery,
+    Kind,
+    Layer,
+    Part,
+    Scene,
+    Settings,
+    Status,
+    Tile,
+    download_task,
+    process_task,
+)
+from streams.orders import DownloadOrder, Outgoing, ProcessOrder
+from streams.replay import Positioned, replay
+from streams.table import CellRow, DownloadRow, ProcessRow, Row
+
+ORIGIN = datetime(2022, 1, 1, tzinfo=UTC)
+AREA = "demo"
+
+
+def day(number: int) -> datetime:
+    """Acquisition date of the n-th day."""
+    return ORIGIN + timedelta(days=number)
+
+
+def a_scene(name: str, date: datetime, tiles: tuple[str, ...]) -> Scene:
+    parts = tuple(Part(tile) for tile in tiles)
+    return Scene(name, "landsat", date, parts=parts)
+
+
+def a_layer(tile: str, name: str = "B01") -> Layer:
+    return Layer(name, "tif", f"s3://layers/{tile}/{name}.tif", 10, "0" * 64)
+
+
+@dataclass
+class World:
+    """One area, its log, and the table that the log folds to."""
+
+    table: dict[str, Row] = field(default_factory=dict)
+    log: list[Positioned] = field(default_factory=list)
+    outgoing: list[Outgoing] = field(default_factory=list)
+    """Everything set free so far."""
+
+    def tell(self, event: Event, *, id: str = "") -> Step:
+        """Append a fact to the log and fold it."""
+        offset = len(self.log)
+        time = ORIGIN + timedelta(days=1000, minutes=offset)
+        fact = Envelope(event, id or f"fact-{offset}", time, "/tests")
+        return self._append(Positioned(0, offset, fact))
+
+    def repeat(self, entry: Positioned) -> Step:
+        """Append a fact of the log again, as it was told."""
+        return self._append(Positioned(0, len(self.log), entry.fact))
+
+    def _append(self, entry: Positioned) -> Step:
+        self.log.append(entry)
+        done = step(self.table, entry.fact, entry.offset)
+        self.table.update(done.rows)
+        self.outgoing.extend(done.outgoing)
+        return done
+
+    # -- what the catalogue says
+
+    def accept(self, ingestion: str = "i1", **settings: object) -> None:
+        wanted = Settings("CopyProductToStorage", "Pass", **settings)
+        self.tell(
+            IngestionAccepted(AREA, ingestion, wanted, "{}", ORIGIN, day(999), "me")
+        )
+
+    def listed(self, ingestion: str = "i1") -> Step:
+        return self.tell(IngestionListed(AREA, ingestion, 0, 0))
+
+    def scene(
+        self, name: str, date: int, cells: dict[str, str], ingestion: str = "i1"
+    ) -> None:
+        """A scene of that day, with a tile in each cell: tile name → cell."""
+        scene = a_scene(name, day(date), tuple(cells))
+        task = download_task(AREA, name)
+        self.tell(TaskCreated(AREA, task, Kind.DOWNLOAD, ingestion, scene=scene))
+        for tile, cell in cells.items():
+            self.tell(
+                TaskCreated(
+                    AREA,
+                    process_task(AREA, name, tile),
+                    Kind.PROCESS,
+                    ingestion,
+                    tile=Tile(tile, name, day(date), cell),
+                )
+            )
+
+    # -- what workers say
+
+    def started(self, task: str, attempt: int | None = None) -> Step:
+        cls = DownloadStarted if task.count("/") == 1 else ProcessStarted
+        return self.tell(cls(AREA, task, self._attempt(task, attempt), "w1"))
+
+    def done(self, task: str, attempt: int | None = None) -> Step:
+        attempt = self._attempt(task, attempt)
+        row = self.table[task]
+        if isinstance(row, DownloadRow):
+            parts = row.scene.parts
+            given = tuple(Delivery(p.tile, (a_layer(p.tile),)) for p in parts)
+            return self.tell(DownloadDone(AREA, task, attempt, "w1", "local", given))
+        layers = (a_layer(task, "out"),)
+        return self.tell(ProcessDone(AREA, task, attempt, "w1", layers))
+
+    def failed(
+        self,
+        task: str,
+        failure: Failure = Failure.STEP_FAILED,
+        message: str = "error",
+        attempt: int | None = None,
+    ) -> Step:
+        cls = DownloadFailed if task.count("/") == 1 else ProcessFailed
+        attempt = self._attempt(task, attempt)
+        return self.tell(cls(AREA, task, attempt, "w1", failure, message))
+
+    def _attempt(self, task: str, attempt: int | None) -> int:
+        if attempt is not None:
+            return attempt
+        row = self.table[task]
+        assert isinstance(row, DownloadRow | ProcessRow)
+        return row.course.attempt
+
+    # -- what can be seen
+
+    def status(self, task: str) -> Status:
+        return self.task(task).course.status
+
+    def task(self, task: str) -> DownloadRow | ProcessRow:
+        row = self.table[task]
+        assert isinstance(row, DownloadRow | ProcessRow)
+        return row
+
+    def tasks(self) -> list[DownloadRow | ProcessRow]:
+        rows = self.table.values()
+        return [row for row in rows if isinstance(row, DownloadRow | ProcessRow)]
+
+    def processes(self) -> list[ProcessRow]:
+        return [row for row in self.table.values() if isinstance(row, ProcessRow)]
+
+    def cells(self) -> list[CellRow]:
+        return [row for row in self.table.values() if isinstance(row, CellRow)]
+
+    def orders(self) -> list[DownloadOrder | ProcessOrder]:
+        """Orders set free, each once, in the order in which they were."""
+        seen: dict[tuple[str, int], DownloadOrder | ProcessOrder] = {}
+        for order in self.outgoing:
+            if isinstance(order, DownloadOrder | ProcessOrder):
+                seen.setdefault((order.task, order.attempt), order)
+        return list(seen.values())
+
+    def replayed(self) -> dict[str, Row]:
+        return replay(self.log).table
+
+
+def ordered(done: Step) -> list[str]:
+    """Tasks that a fact set free."""
+    return [
+        o.task for o in done.outgoing if isinstance(o, DownloadOrder | ProcessOrder)
+    ]
