@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of the scenes found are kept, and why the others are not. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import shapely
+from shapely.errors import ShapelyError
+from shapely.geometry.base import BaseGeometry
+
+from agents.catalogue.filters import Filter
+from streams.model import LeftOut, Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The scenes of a request, in order of date, and what was left out."""
+
+    scenes: tuple[Scene, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def take_inventory(
+    found: Iterable[Scene],
+    area: BaseGeometry,
+    start: datetime,
+    end: datetime,
+    filters: Sequence[Filter] = (),
+) -> Inventory:
+    """Keep what meets the area, the interval and the filters, each scene once.
+
+    Args:
+        found: as the searches gave them.
+        area: polygon or multipolygon, EPSG:4326.
+        start: earliest acquisition kept, UTC.
+        end: latest acquisition kept, UTC.
+        filters: of the request.
+    """
+    shapely.prepare(area)
+    kept: dict[str, Scene] = {}
+    left_out = []
+    for scene in found:
+        reason = "found twice" if scene.name in kept else ""
+        reason = reason or _outside(scene, area, start, end)
+        reason = reason or next(filter(None, (f(scene) for f in filters)), "")
+        if reason:
+            left_out.append(LeftOut(scene.name, reason))
+        else:
+            kept[scene.name] = scene
+    scenes = sorted(kept.values(), key=lambda scene: (scene.date, scene.name))
+    return Inventory(tuple(scenes), tuple(left_out))
+
+
+def _outside(scene: Scene, area: BaseGeometry, start: datetime, end: datetime) -> str:
+    if not start <= scene.date <= end:
+        return (
+            f"acquired {scene.date.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}, not asked for"
+        )
+    try:
+        footprint = shapely.from_wkt(scene.footprint)
+    except ShapelyError:
+        return "its footprint cannot be read"
+    if footprint is None or footprint.is_empty:
+        return "it has no footprint"
+    return "" if area.intersects(footprint) else "it does not meet the area"
+
+
+def page(inventory: Inventory, number: int, limit: int) -> Inventory:
+    """One page of an inventory, from 0; everything when `limit` is 0."""
+    if limit <= 0:
+        return inventory
+    begin = number * limit
+    kept = inventory.scenes[begin : begin + limit]
+    others = (*inventory.scenes[:begin], *inventory.scenes[begin + limit :])
+    reason = f"not on page {number} of {limit} scenes"
+    left_out = tuple(LeftOut(scene.name, reason) for scene in others)
+    return Inventory(kept, (*inventory.left_out, *left_out))

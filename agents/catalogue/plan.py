@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From scenes to tasks: the facts that create them. Pure; links are the fold's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from agents.catalogue.inventory import Inventory
+from agents.catalogue.sensor import Sensor
+from streams.events import Event, IngestionAccepted, IngestionListed, TaskCreated
+from streams.model import (
+    Kind,
+    Scene,
+    Settings,
+    Tile,
+    download_task,
+    process_task,
+)
+from streams.orders import IngestionRequest
+
+
+def settings_of(request: IngestionRequest, instances: Mapping[str, str]) -> Settings:
+    """What the request wants done with each of its scenes."""
+    return Settings(
+        scene_graph=request.scene_graph,
+        tile_graph=request.tile_graph,
+        graph_config=request.graph_config,
+        instances=dict(instances),
+        layers=tuple(request.layers),
+        storage_uri=request.storage_uri,
+        retriable=request.retriable,
+        retry_count=request.retry_count,
+    )
+
+
+def with_parts(scenes: Sequence[Scene], sensor: Sensor) -> tuple[Scene, ...]:
+    """The scenes, each with the tiles that it is cut in."""
+    return tuple(scene.with_parts(sensor.parts(scene)) for scene in scenes)
+
+
+def tagged(
+    scenes: Sequence[Scene], record_tags: Mapping[str, str]
+) -> tuple[Scene, ...]:
+    """The scenes with the complete tags of their records."""
+    return tuple(
+        replace(scene, tags={"sourceID": scene.name, **scene.tags, **record_tags})
+        for scene in scenes
+    )
+
+
+def plan(
+    request: IngestionRequest,
+    settings: Settings,
+    inventory: Inventory,
+    sensor: Sensor,
+) -> list[Event]:
+    """Every fact that a request leads to: accepted, its tasks, listed.
+
+    A scene's task comes before those of its tiles; scenes in order of date.
+    """
+    tasks = [
+        event
+        for scene in inventory.scenes
+        for event in _tasks_of(request, scene, sensor)
+    ]
+    tiles = sum(event.kind is Kind.PROCESS for event in tasks)
+    accepted = IngestionAccepted(
+        area=request.name,
+        ingestion=request.request,
+        settings=settings,
+        geometry=request.geometry,
+        start_time=request.start_time,
+        end_time=request.end_time,
+        by=request.by,
+    )
+    listed = IngestionListed(
+        area=request.name,
+        ingestion=request.request,
+        scenes=len(inventory.scenes),
+        tiles=tiles,
+        left_out=inventory.left_out,
+    )
+    return [accepted, *tasks, listed]
+
+
+def _tasks_of(
+    request: IngestionRequest, scene: Scene, sensor: Sensor
+) -> list[TaskCreated]:
+    download = TaskCreated(
+        area=request.name,
+        task=download_task(request.name, scene.name),
+        kind=Kind.DOWNLOAD,
+        ingestion=request.request,
+        scene=scene,
+    )
+    processes = [
+        TaskCreated(
+            area=request.name,
+            task=process_task(request.name, scene.name, part.tile),
+            kind=Kind.PROCESS,
+            ingestion=request.request,
+            tile=Tile(
+                name=part.tile,
+                scene=scene.name,
+                date=scene.date,
+                cell=sensor.cell(scene, part) if request.chain else "",
+                swath=part.swath,
+                number=part.number,
+            ),
+        )
+        for part in scene.parts
+    ]
+    return [download, *processes]

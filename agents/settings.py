@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every setting: an `INGESTER_*` variable, a key of one TOML file, or a secret file.
+
+A variable wins over the file named by `INGESTER_CONFIG`; secrets may also be files
+named as their variable in the folder `INGESTER_SECRETS_DIR`. Plug-ins get the variables
+that begin with their kind and name: `INGESTER_PROVIDER_LOCAL_FOLDER` is the option
+`folder` of the image provider `local`.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from streams.errors import InvalidRequest
+
+PREFIX = "INGESTER_"
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""A list; in a variable its items are separated by commas."""
+
+
+def _of(default: Any, meaning: str, reader: str) -> Any:
+    return Field(default, description=meaning, json_schema_extra={"reader": reader})
+
+
+class Settings(BaseSettings):
+    """All settings, with their defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, validate_default=True
+    )
+
+    home: Path = _of(Path(".ingester"), "Folder of the embedded stack.", "cli")
+
+    kafka_bootstrap: str = _of("127.0.0.1:9092", "Brokers, host:port.", "all")
+    kafka_security_protocol: str = _of("PLAINTEXT", "As in librdkafka.", "all")
+    kafka_sasl_mechanism: str = _of("", "As in librdkafka; empty: none.", "all")
+    kafka_username: str = _of("", "SASL user.", "all")
+    kafka_password: SecretStr = _of(SecretStr(""), "SASL password.", "all")
+    kafka_max_poll_interval_s: float = _of(
+        300.0,
+        "A worker that does not poll for so long loses its partitions.",
+        "workers",
+    )
+    kafka_session_timeout_s: float = _of(
+        45.0, "A worker that is not heard for so long loses its partitions.", "workers"
+    )
+    topic_prefix: str = _of(
+        "", "Before every topic and group name; ends with a dot.", "all"
+    )
+    topics_log_partitions: int = _of(
+        12, "Partitions of the task log and its kin; never changed later.", "topics"
+    )
+    topics_orders_partitions: int = _of(
+        64, "Partitions of the orders: the largest number of workers.", "topics"
+    )
+    topics_few_partitions: int = _of(3, "Partitions of small topics.", "topics")
+    topics_replicas: int = _of(1, "Replicas of every topic.", "topics")
+
+    postgres_dsn: SecretStr = _of(
+        SecretStr(""),
+        "Read model, postgresql://user:password@host/database.",
+        "readers",
+    )
+
+    storage_uri: str = _of(
+        "s3://ingester",
+        "Root of the layers: s3://bucket/prefix or file:///path.",
+        "workers",
+    )
+    s3_endpoint: str = _of("", "Object store, http(s)://host:port.", "workers")
+    s3_access_key: SecretStr = _of(SecretStr(""), "Its access key.", "workers")
+    s3_secret_key: SecretStr = _of(SecretStr(""), "Its secret key.", "workers")
+    s3_region: str = _of("us-east-1", "Its region.", "workers")
+
+    geocube_address: str = _of(
+        "", "Geocube server, host:port; empty: none.", "indexers"
+    )
+    geocube_token: SecretStr = _of(SecretStr(""), "Bearer token for it.", "indexers")
+    geocube_tls: bool = _of(False, "Speak TLS with it.", "indexers")
+
+    catalogue_searches: Names = _of(
+        ("local",), "Catalogue searches, in order of trial.", "catalogue"
+    )
+    catalogue_records: str = _of(
+        "", "Index that keeps records of scenes; empty: none.", "catalogue"
+    )
+
+    graph_roots: Names = _of(
+        (), "Folders whose graphs and commands may be run, beside ours.", "workers"
+    )
+    worker_dir: Path = _of(
+        Path("/tmp/ingester"), "Work folders, one for each running task.", "workers"
+    )
+    worker_parallel: int = _of(
+        2, "Orders that one worker carries out at a time.", "workers"
+    )
+    worker_drain_s: float = _of(
+        60.0, "After SIGTERM, time for running orders to end.", "workers"
+    )
+    worker_heartbeat_s: float = _of(5.0, "Between two signs of life.", "workers")
+    downloader_providers: Names = _of(
+        ("local",), "Image providers, in order of trial.", "downloader"
+    )
+    processor_indexers: Names = _of(
+        ("stac",), "Indexes that every layer is entered in.", "processor"
+    )
+    step_timeout_s: float = _of(7200.0, "Limit of one step of a graph.", "workers")
+
+    workflow_batch: int = _of(1000, "Facts folded together at most.", "workflow")
+    workflow_linger_s: float = _of(
+        0.01, "Wait for so long for further facts to fold together.", "workflow"
+    )
+    workflow_resend_s: float = _of(
+        300.0, "An order that nobody began for so long is looked into.", "workflow"
+    )
+    projector_batch: int = _of(2000, "Facts projected together at most.", "projector")
+
+    gateway_listen: str = _of(
+        "127.0.0.1:8080", "Address of the HTTP service.", "gateway"
+    )
+    gateway_url: str = _of("http://127.0.0.1:8080", "Where clients find it.", "cli")
+    health_listen: str = _of(
+        "", "Address of health and metrics of an agent; empty: none.", "agents"
+    )
+    log_format: str = _of("text", "`text` for people, `json` for machines.", "agents")
+    log_level: str = _of("info", "debug, info, warning or error.", "agents")
+
+    @field_validator(
+        "catalogue_searches",
+        "graph_roots",
+        "downloader_providers",
+        "processor_indexers",
+        mode="before",
+    )
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(item.strip() for item in value.split(",") if item.strip())
+        return value
+
+    @field_validator("topic_prefix")
+    @classmethod
+    def _ends_with_dot(cls, value: str) -> str:
+        if value and not value.endswith("."):
+            raise ValueError(f"'{value}' must end with a dot, as in 'staging.'")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then variables, then secret files, then the TOML file."""
+        sources = (init_settings, env_settings, file_secret_settings)
+        config = os.environ.get("INGESTER_CONFIG")
+        if not config:
+            return sources
+        return (*sources, TomlConfigSettingsSource(settings_cls, Path(config)))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        InvalidRequest: a variable, or a key of the file, cannot be understood.
+    """
+    secrets = os.environ.get("INGESTER_SECRETS_DIR") or None
+    try:
+        return Settings(_secrets_dir=secrets, **overrides)  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise InvalidRequest("settings", _problems(error)) from None
+
+
+def plugin_options(
+    kind: str, name: str, environment: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Options of one plug-in, by lower-case name without the prefix."""
+    prefix = f"{PREFIX}{kind}_{name}_".upper().replace("-", "_")
+    return {
+        variable.removeprefix(prefix).lower(): value
+        for variable, value in environment.items()
+        if variable.startswith(prefix)
+    }
+
+
+def _problems(error: ValidationError) -> list[str]:
+    # Never the value: it may be a secret.
+    return [
+        f"{PREFIX}{'_'.join(str(p) for p in item['loc']).upper()}: {item['msg']}"
+        for item in error.errors(include_input=False, include_url=False)
+    ]

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a worker: take orders, stay in the group while working, report, commit.
+
+An order's offset is committed only after its fact is acknowledged, so a worker that
+dies leaves its orders to another. What cannot be read goes to the dead letters; the
+next record is handled.
+"""
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
+
+from agents.logs import logger
+from agents.worker.deadletters import dead_letter
+from agents.worker.offsets import Offsets
+from agents.worker.ports import Sink, Source
+from streams.codec import Message, pack, unpack_as
+from streams.envelope import Envelope, Record
+from streams.errors import ContractError, IngesterError
+from streams.failures import Failure
+from streams.orders import DownloadOrder, Heartbeat, IngestionRequest, ProcessOrder
+from streams.topics import PROGRESS, TASKS, key_of
+
+M = TypeVar("M", bound=DownloadOrder | ProcessOrder | IngestionRequest)
+
+Facts = Iterable[Envelope[Any]]
+
+# Orders taken and not begun: some wait for the end of a pause, some are ready for the
+# next free hand. Beyond the first number the partitions are paused until the second:
+# pausing throws away what the client has fetched, so it must not be done per order.
+_PARKED_AT_MOST = 100
+_PARKED_AGAIN = 50
+
+_POLL_S = 0.1
+# After it was told to stop, an order has so long to say so.
+_LAST_WORDS_S = 10.0
+
+_COMMIT_EVERY = timedelta(seconds=0.5)
+
+
+@dataclass(slots=True)
+class Desk:
+    """What a running order and its loop know of each other."""
+
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    """Set when the order must stop: the worker has no time left."""
+    step: str = "begin"
+    """What is being done, for the heartbeats."""
+    done_bytes: int = 0
+    total_bytes: int = 0
+
+
+class Trade(Protocol[M]):
+    """What a worker does with its orders. Called in threads, several at a time."""
+
+    def begin(self, order: Envelope[M]) -> Facts:
+        """Facts that say the order was begun."""
+        ...
+
+    def carry_out(self, order: Envelope[M], desk: Desk) -> Facts:
+        """Do the work; facts that say so. Doing it again must be harmless."""
+        ...
+
+    def fail(self, order: Envelope[M], failure: Failure, message: str) -> Facts:
+        """Facts that say the order failed."""
+        ...
+
+
+@dataclass(slots=True)
+class _Job(Generic[M]):
+    record: Record
+    order: Envelope[M]
+    desk: Desk
+    facts: "Future[list[Envelope[Any]]]"
+
+
+class Worker(Generic[M]):
+    """Carries out the orders of one topic."""
+
+    def __init__(
+        self,
+        name: str,
+        message: type[M],
+        trade: Trade[M],
+        source: Source,
+        sink: Sink,
+        clock: Callable[[], datetime],
+        *,
+        parallel: int = 1,
+        drain_s: float = 60.0,
+        heartbeat_s: float = 5.0,
+        turned: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._name = name
+        self._message = message
+        self._trade = trade
+        self._source = source
+        self._sink = sink
+        self._clock = clock
+        self._parallel = parallel
+        self._drain_s = drain_s
+        self._heartbeat = timedelta(seconds=heartbeat_s)
+        self._turned = turned
+        self._log = logger(name)
+        self._offsets = Offsets()
+        self._running: list[_Job[M]] = []
+        self._parked: list[tuple[datetime, int, Record, Envelope[M]]] = []
+        self._sequence = itertools.count()
+        self._stopping = threading.Event()
+        self._paused = False
+        self._last_heartbeat = clock()
+        self._last_commit = clock()
+        self._pool = ThreadPoolExecutor(parallel, thread_name_prefix=name)
+        source.on_revoke(self._hand_over)
+
+    def stop(self) -> None:
+        """Take no further order, end the running ones, return from `run`."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Work until `stop`.
+
+        Raises:
+            BrokerError: Kafka does not take our facts. The process must end: what was
+                not acknowledged is not committed, another worker will do it again.
+        """
+        self._log.info(f"{self._name} ready", action="worker_ready")
+        while not self._stopping.is_set():
+            self._turn()
+        self._drain()
+        self._source.close()
+        self._log.info(f"{self._name} stopped", action="worker_stopped")
+
+    def _turn(self) -> None:
+        self._turned()
+        self._start_due()
+        self._pause_or_resume()
+        record = self._source.poll(0 if self._running else _POLL_S)
+        if record is not None:
+            self._take(record)
+        elif self._running:
+            futures = [job.facts for job in self._running]
+            wait(futures, timeout=_POLL_S / 2, return_when=FIRST_COMPLETED)
+        self._report()
+        if self._clock() - self._last_commit >= _COMMIT_EVERY:
+            self._commit()
+        self._show_life()
+
+    def _take(self, record: Record) -> None:
+        self._offsets.begin(record)
+        try:
+            order = unpack_as(self._message, record)
+        except ContractError as error:
+            self._bury(record, error)
+            return
+        due = getattr(order.message, "not_before", None) or self._clock()
+        heapq.heappush(self._parked, (due, next(self._sequence), record, order))
+        self._start_due()
+
+    def _start_due(self) -> None:
+        now = self._clock()
+        while self._parked and len(self._running) < self._parallel:
+            if self._parked[0][0] > now or self._stopping.is_set():
+                return
+            _, _, record, order = heapq.heappop(self._parked)
+            self._start(record, order)
+
+    def _start(self, record: Record, order: Envelope[M]) -> None:
+        self._send(self._trade.begin(order))
+        desk = Desk()
+        facts = self._pool.submit(self._work, order, desk)
+        self._running.append(_Job(record, order, desk, facts))
+
+    def _work(self, order: Envelope[M], desk: Desk) -> list[Envelope[Any]]:
+        """In a thread: the facts that the order led to, good or bad."""
+        try:
+            return list(self._trade.carry_out(order, desk))
+        except IngesterError as error:
+            failure, message = error.failure, str(error)
+        # The one broad handler: a bug must end as a fact, not as a silent worker.
+        except Exception as error:  # noqa: BLE001
+            self._log.exception("unexpected error", action="bug", order=order.id)
+            failure, message = Failure.BUG, f"{type(error).__name__}: {error}"
+        if desk.cancelled.is_set():
+            failure = Failure.CANCELLED
+        return list(self._trade.fail(order, failure, message))
+
+    def _report(self) -> None:
+        """Write the facts of ended orders, then commit their offsets."""
+        ended = [job for job in self._running if job.facts.done()]
+        for job in ended:
+            self._send(job.facts.result())
+        if ended:
+            self._sink.flush()
+            for job in ended:
+                self._running.remove(job)
+                self._offsets.end(job.record)
+
+    def _commit(self) -> None:
+        self._last_commit = self._clock()
+        self._source.commit(self._offsets.committable())
+
+    def _bury(self, record: Record, error: ContractError) -> None:
+        self._log.error(str(error), action="dead_letter", record=str(record))
+        self._sink.send(dead_letter(record, error, self._name, self._clock()))
+        self._sink.flush()
+        self._offsets.end(record)
+
+    def _send(self, facts: Facts) -> None:
+        for fact in facts:
+            message: Message = fact.message
+            self._sink.send(pack(TASKS.name, key_of(message), fact))
+
+    def _pause_or_resume(self) -> None:
+        """A busy worker takes no order, but keeps polling: it stays in the group."""
+        if len(self._parked) >= _PARKED_AT_MOST:
+            # Also when paused already: partitions may have come since.
+            self._source.pause()
+            self._paused = True
+        elif self._paused and len(self._parked) < _PARKED_AGAIN:
+            self._source.resume()
+            self._paused = False
+
+    def _show_life(self) -> None:
+        now = self._clock()
+        if now - self._last_heartbeat < self._heartbeat:
+            return
+        self._last_heartbeat = now
+        for job in self._running:
+            order = job.order.message
+            if not isinstance(order, IngestionRequest):
+                self._sink.send(self._pulse(job.order, job.desk, now))
+
+    def _pulse(self, order: Envelope[Any], desk: Desk, now: datetime) -> Record:
+        heartbeat = Heartbeat(
+            order.message.area,
+            order.message.task,
+            order.message.attempt,
+            self._name,
+            desk.step,
+            desk.done_bytes,
+            desk.total_bytes,
+        )
+        envelope = Envelope(
+            heartbeat,
+            id=f"{order.id}/heartbeat/{now.isoformat()}",
+            time=now,
+            source=f"/agents/{self._name}",
+            subject=order.message.task,
+            cause=order.id,
+            correlation=order.correlation,
+        )
+        return pack(PROGRESS.name, key_of(heartbeat), envelope)
+
+    def _hand_over(self, partitions: set[tuple[str, int]]) -> None:
+        """Partitions go to another worker: end their orders here if time allows.
+
+        An order that takes longer is done twice: both runs report the same attempt, and
+        the second report changes nothing.
+        """
+        self._parked = [p for p in self._parked if _place(p[2]) not in partitions]
+        heapq.heapify(self._parked)
+        theirs = [job for job in self._running if _place(job.record) in partitions]
+        self._wait(theirs, self._drain_s)
+        self._report()
+        self._commit()
+        self._offsets.forget(partitions)
+
+    def _drain(self) -> None:
+        self._parked.clear()
+        left = self._wait(self._running, self._drain_s)
+        for job in left:
+            job.desk.cancelled.set()
+        self._wait(left, _LAST_WORDS_S)
+        self._report()
+        self._commit()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _wait(self, jobs: Sequence[_Job[M]], at_most_s: float) -> list[_Job[M]]:
+        """Wait for jobs, showing life; those that did not end in time."""
+        end = self._clock() + timedelta(seconds=at_most_s)
+        left = list(jobs)
+        while left and self._clock() < end:
+            wait([job.facts for job in left], timeout=_POLL_S)
+            left = [job for job in left if not job.facts.done()]
+            self._show_life()
+        return left
+
+
+def _place(record: Record) -> tuple[str, int]:
+    return record.topic, record.partition

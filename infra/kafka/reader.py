@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading records: as one of a group, or a topic from end to end for oneself."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    Message,
+    TopicPartition,
+)
+
+from infra.kafka.connection import Connection, broker_error, guarded
+from streams.envelope import Record
+from streams.errors import BrokerError
+
+_METADATA_TIMEOUT_S = 30.0
+
+
+def _record(message: Any, prefix: str) -> Record:
+    """`message` is a `Message` without error: its place is known."""
+    headers = tuple((name, value or b"") for name, value in message.headers() or ())
+    return Record(
+        topic=message.topic().removeprefix(prefix),
+        key=message.key(),
+        value=message.value(),
+        headers=headers,
+        partition=message.partition(),
+        offset=message.offset(),
+    )
+
+
+def _raise_for(message: Message) -> None:
+    error = message.error()
+    # Some errors pass by themselves: librdkafka goes on and tells when it cannot.
+    if error is not None and (error.fatal() or not error.retriable()):
+        if error.code() not in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT):
+            raise broker_error("reading from Kafka", error)
+
+
+class GroupReader:
+    """One member of a consumer group; offsets are committed by hand."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        group: str,
+        topics: Sequence[str],
+        *,
+        max_poll_interval_s: float = 300,
+        session_timeout_s: float = 45,
+    ) -> None:
+        self._prefix = connection.prefix
+        self._revoked: Callable[[set[tuple[str, int]]], None] = lambda _: None
+        self._consumer = Consumer(
+            connection.options()
+            | {
+                "group.id": connection.prefix.replace(".", "-") + group,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "earliest",
+                "partition.assignment.strategy": "cooperative-sticky",
+                "max.poll.interval.ms": int(max_poll_interval_s * 1000),
+                "session.timeout.ms": int(session_timeout_s * 1000),
+                "fetch.message.max.bytes": 4 * 1024 * 1024,
+            }
+        )
+        self._consumer.subscribe(
+            [self._prefix + topic for topic in topics],
+            on_revoke=self._on_revoke,
+            on_lost=self._on_revoke,
+        )
+
+    def on_revoke(self, call: Callable[[set[tuple[str, int]]], None]) -> None:
+        """Have `call` called, inside a poll, before partitions go to another member."""
+        self._revoked = call
+
+    def poll(self, timeout_s: float) -> Record | None:
+        """The next record; None when there is none in time.
+
+        Raises:
+            BrokerError: the group or a topic cannot be read.
+        """
+        message = guarded("polling", lambda: self._consumer.poll(timeout_s))
+        if message is None:
+            return None
+        _raise_for(message)
+        return None if message.error() else _record(message, self._prefix)
+
+    def poll_many(self, at_most: int, timeout_s: float) -> list[Record]:
+        """Up to `at_most` records; fewer, or none, when there are no more in time."""
+        messages = guarded(
+            "polling", lambda: self._consumer.consume(at_most, timeout_s)
+        )
+        for message in messages:
+            _raise_for(message)
+        return [_record(m, self._prefix) for m in messages if m.error() is None]
+
+    def pause(self) -> None:
+        """Take no further records, and stay in the group by polling."""
+        self._consumer.pause(self._consumer.assignment())
+
+    def resume(self) -> None:
+        """Take records again."""
+        self._consumer.resume(self._consumer.assignment())
+
+    def commit(self, positions: dict[tuple[str, int], int]) -> None:
+        """Say that every record before these offsets is dealt with.
+
+        A partition that has gone to another member is passed over: that member will see
+        its records again.
+        """
+        offsets = [
+            TopicPartition(self._prefix + topic, partition, offset)
+            for (topic, partition), offset in positions.items()
+        ]
+        if not offsets:
+            return
+        try:
+            guarded(
+                "committing",
+                lambda: self._consumer.commit(offsets=offsets, asynchronous=False),
+            )
+        except BrokerError as error:
+            code = error.__cause__.args[0].code() if error.__cause__ else None
+            if code not in _NO_LONGER_OURS:
+                raise
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Read a partition on from this offset."""
+        where = TopicPartition(self._prefix + topic, partition, offset)
+        guarded("seeking", lambda: self._consumer.seek(where))
+
+    def assignment(self) -> set[tuple[str, int]]:
+        """The partitions that are ours now."""
+        return {self._place(p) for p in self._consumer.assignment()}
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._revoked({self._place(p) for p in partitions})
+
+    def _place(self, partition: TopicPartition) -> tuple[str, int]:
+        return partition.topic.removeprefix(self._prefix), partition.partition
+
+
+_NO_LONGER_OURS = frozenset(
+    {
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError._NO_OFFSET,
+        KafkaError._STATE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What one partition holds: offsets from `begin` up to, not including, `end`."""
+
+    partition: int
+    begin: int
+    end: int
+
+
+class TopicReader:
+    """Reads a whole topic for oneself, in no group and leaving no trace."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._prefix = connection.prefix
+        self._consumer = Consumer(
+            connection.options()
+            | {
+                "group.id": "ingester-none",  # demanded by the library; never joined
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": False,
+            }
+        )
+
+    def __enter__(self) -> "TopicReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def spans(self, topic: str) -> list[Span]:
+        """What each partition of the topic holds now.
+
+        Raises:
+            BrokerError: there is no such topic.
+        """
+        name = self._prefix + topic
+        metadata = guarded(
+            f"topic '{name}'",
+            lambda: self._consumer.list_topics(name, _METADATA_TIMEOUT_S),
+        ).topics[name]
+        if metadata.error is not None:
+            raise broker_error(f"topic '{name}'", metadata.error)
+        return [
+            self._span(name, partition) for partition in sorted(metadata.partitions)
+        ]
+
+    def read(
+        self, topic: str, *, follow: bool = False, begin: dict[int, int] | None = None
+    ) -> Iterator[Record]:
+        """Records of a topic, each partition in order, up to its end at the call.
+
+        Args:
+            topic: without the prefix.
+            follow: go on for ever with what is written later.
+            begin: offset to begin at, by partition; the beginning for any other.
+        """
+        spans = self.spans(topic)
+        begin = begin or {}
+        self._consumer.assign(
+            [
+                TopicPartition(
+                    self._prefix + topic,
+                    span.partition,
+                    begin.get(span.partition, OFFSET_BEGINNING),
+                )
+                for span in spans
+            ]
+        )
+        open_until = {
+            span.partition: span.end
+            for span in spans
+            if span.end > max(span.begin, begin.get(span.partition, 0))
+        }
+        while follow or open_until:
+            yield from self._next(open_until, follow=follow)
+
+    def _next(self, open_until: dict[int, int], *, follow: bool) -> Iterator[Record]:
+        messages = guarded("reading", lambda: self._consumer.consume(1000, 0.2))
+        for message in messages:
+            _raise_for(message)
+            if message.error() is not None:
+                continue
+            end = open_until.get(message.partition())
+            if end is not None and message.offset() >= end - 1:
+                del open_until[message.partition()]
+            if follow or (end is not None and message.offset() < end):
+                yield _record(message, self._prefix)
+
+    def _span(self, name: str, partition: int) -> Span:
+        begin, end = guarded(
+            f"topic '{name}'",
+            lambda: self._consumer.get_watermark_offsets(
+                TopicPartition(name, partition), _METADATA_TIMEOUT_S
+            ),
+        )
+        return Span(partition, begin, end)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing records, and knowing that they are written."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from infra.kafka.connection import PARTITIONER, Connection, broker_error
+from streams.envelope import Record
+from streams.errors import BrokerError
+
+# Longer than a broker's restart: a writer waits for it rather than lose its record.
+_DELIVERY_TIMEOUT_MS = 120_000
+
+
+class Writer:
+    """A producer whose records are acknowledged by all in-sync replicas, in order."""
+
+    def __init__(self, connection: Connection, *, linger_ms: int = 5) -> None:
+        self._prefix = connection.prefix
+        self._failed: KafkaError | None = None
+        self._producer = Producer(
+            connection.options()
+            | {
+                "acks": "all",
+                "enable.idempotence": True,
+                "partitioner": PARTITIONER,
+                "compression.type": "zstd",
+                "linger.ms": linger_ms,
+                "delivery.timeout.ms": _DELIVERY_TIMEOUT_MS,
+                "message.max.bytes": MAX_RECORD_BYTES,
+            }
+        )
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Write records; returns when every one is acknowledged.
+
+        Raises:
+            BrokerError: one of them is not, whatever became of the others. The process
+                should stop: a second call may write the same records again.
+        """
+        for record in records:
+            self.send(record)
+        self.flush()
+
+    def send(self, record: Record) -> None:
+        """Queue a record; `flush` tells whether it was written."""
+        arguments: dict[str, Any] = {"key": record.key, "headers": list(record.headers)}
+        if record.partition >= 0:
+            arguments["partition"] = record.partition
+        topic = self._prefix + record.topic
+        while True:
+            try:
+                self._producer.produce(
+                    topic, record.value, on_delivery=self._delivered, **arguments
+                )
+            except BufferError:  # the queue is full: wait for it to drain
+                self._producer.poll(0.5)
+            else:
+                self._producer.poll(0)
+                return
+
+    def flush(self) -> None:
+        """Wait until every queued record is acknowledged.
+
+        Raises:
+            BrokerError: a record sent before was not.
+        """
+        left = self._producer.flush(_DELIVERY_TIMEOUT_MS / 1000 + 5)
+        if self._failed is not None:
+            raise broker_error("writing to Kafka", self._failed)
+        if left:
+            raise BrokerError(f"writing to Kafka: {left} records not acknowledged")
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failed = error
+
+
+# A batch's journal of the dependency table is the largest record we write.
+MAX_RECORD_BYTES = 16 * 1024 * 1024

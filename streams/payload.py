@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A request as users write it: one JSON document, GeoJSON and parameters together.
+
+The members are those of the reference (spelled in any case), and a few of ours:
+`searches`, `chain`. What is wrong is said all at once, each with its JSON path.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from streams.errors import InvalidRequest
+from streams.geojson import GeometryProblem, area_of
+from streams.model import LayerTarget
+from streams.orders import IngestionRequest
+
+_GEOJSON = frozenset(
+    {"type", "geometry", "coordinates", "features", "geometries", "properties"}
+    | {"bbox", "crs", "id"}
+)
+_NAME = re.compile(r"[A-Za-z0-9:_-]+")
+_STORAGE = re.compile(r"(s3://[^/]+|file:///|/).*")
+
+
+def _as_text(value: Any) -> Any:
+    """Numbers and booleans are what people write for text values."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    return value
+
+
+def _as_texts(value: Any) -> Any:
+    if value is None:
+        return {}
+    if isinstance(value, dict):
+        return {key: _as_text(item) for key, item in value.items()}
+    return value
+
+
+Texts = Annotated[dict[str, str], BeforeValidator(_as_texts)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _SceneType(_Strict):
+    constellation: str = Field(min_length=1)
+    parameters: Texts = {}
+
+
+class _Layer(_Strict):
+    variable: str = ""
+    instance: str = ""
+    instance_id: str = ""
+
+    @model_validator(mode="after")
+    def _names_an_instance(self) -> "_Layer":
+        if not self.instance_id and not (self.variable and self.instance):
+            raise ValueError("expected 'variable' and 'instance', or 'instance_id'")
+        return self
+
+
+class _Payload(_Strict):
+    name: str
+    start_time: Annotated[AwareDatetime, Field(strict=False)]
+    end_time: Annotated[AwareDatetime, Field(strict=False)]
+    scene_type: _SceneType
+    scene_graph_name: str = Field(min_length=1)
+    tile_graph_name: str = Field(min_length=1)
+    graph_config: Texts = {}
+    layers: dict[str, _Layer] = {}
+    record_tags: Texts = {}
+    annotations_urls: Annotated[list[str], BeforeValidator(lambda v: v or [])] = []
+    is_retriable: bool = False
+    retry_count: int = Field(0, ge=0, le=100)
+    page: int = Field(0, ge=0)
+    limit: int = Field(0, ge=0)
+    storage_uri: str = ""
+    searches: list[str] = []
+    chain: bool = True
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError("expected letters, digits, '-', ':' and '_' only")
+        return value
+
+    @field_validator("storage_uri")
+    @classmethod
+    def _is_a_root(cls, value: str) -> str:
+        if value and not _STORAGE.fullmatch(value):
+            raise ValueError("expected s3://bucket/prefix, file:///path or /path")
+        return value
+
+    @field_validator("record_tags")
+    @classmethod
+    def _has_no_wildcard(cls, value: dict[str, str]) -> dict[str, str]:
+        for key, tag in value.items():
+            if set("*?") & set(key + tag):
+                raise ValueError(f"tag '{key}': the index allows neither '*' nor '?'")
+        return value
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> "_Payload":
+        if self.end_time <= self.start_time:
+            raise ValueError("end_time: expected later than start_time")
+        return self
+
+
+def read_payload(text: str | bytes, *, request: str, by: str) -> IngestionRequest:
+    """The request in a JSON document.
+
+    Args:
+        text: the document.
+        request: id of the request.
+        by: who asks.
+
+    Raises:
+        InvalidRequest: with every problem found, each beginning with its JSON path.
+    """
+    document = _object(text)
+    geometry, problems = _geometry(document)
+    members = _members(document, _Payload, problems)
+    payload = _checked(members, problems)
+    if problems or payload is None:
+        raise InvalidRequest("payload", problems)
+    return _request(payload, geometry, request, by)
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise InvalidRequest("payload", [f"$: not JSON: {error}"]) from error
+    if not isinstance(document, dict):
+        found = type(document).__name__
+        raise InvalidRequest("payload", [f"$: expected a JSON object, found {found}"])
+    return document
+
+
+def _geometry(document: Mapping[str, Any]) -> tuple[str, list[str]]:
+    try:
+        return json.dumps(area_of(document)), []
+    except GeometryProblem as problem:
+        return "", [str(problem)]
+
+
+def _members(
+    document: Mapping[str, Any], model: type[BaseModel], problems: list[str]
+) -> dict[str, Any]:
+    """The document's members by our spelling; unknown ones are problems."""
+    known = {name.lower(): name for name in model.model_fields}
+    members: dict[str, Any] = {}
+    for key, value in document.items():
+        if key.lower() in known:
+            members[known[key.lower()]] = value
+        elif key.lower() not in _GEOJSON:
+            near = get_close_matches(key.lower(), [*known, *_GEOJSON], n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {sorted(known)}"
+            problems.append(f"$.{key}: unknown member; {hint}")
+    scene_type = members.get("scene_type")
+    if isinstance(scene_type, dict):
+        members["scene_type"] = {key.lower(): v for key, v in scene_type.items()}
+    return members
+
+
+def _checked(members: dict[str, Any], problems: list[str]) -> _Payload | None:
+    try:
+        return _Payload.model_validate(members)
+    except ValidationError as error:
+        problems.extend(_problem(item) for item in error.errors(include_url=False))
+        return None
+
+
+def _problem(item: Mapping[str, Any]) -> str:
+    path = _path(item["loc"])
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "missing":
+        return f"{path}: missing"
+    if not item["loc"]:
+        return f"$.{message}"
+    return f"{path}: {message}, found {_short(item['input'])}"
+
+
+def _path(location: Sequence[str | int]) -> str:
+    parts = (f"[{p}]" if isinstance(p, int) else f".{p}" for p in location)
+    return "$" + "".join(parts)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _request(
+    payload: _Payload, geometry: str, request: str, by: str
+) -> IngestionRequest:
+    return IngestionRequest(
+        name=payload.name,
+        request=request,
+        geometry=geometry,
+        start_time=_utc(payload.start_time),
+        end_time=_utc(payload.end_time),
+        constellation=payload.scene_type.constellation,
+        scene_graph=payload.scene_graph_name,
+        tile_graph=payload.tile_graph_name,
+        parameters=payload.scene_type.parameters,
+        graph_config=payload.graph_config,
+        layers={
+            name: LayerTarget(layer.variable, layer.instance, layer.instance_id)
+            for name, layer in payload.layers.items()
+        },
+        record_tags=payload.record_tags,
+        annotations_urls=tuple(payload.annotations_urls),
+        retriable=payload.is_retriable,
+        retry_count=payload.retry_count,
+        page=payload.page,
+        limit=payload.limit,
+        storage_uri=payload.storage_uri,
+        searches=tuple(payload.searches),
+        chain=payload.chain,
+        by=by,
+    )
+
+
+def _utc(time: datetime) -> datetime:
+    return time.astimezone(UTC)
