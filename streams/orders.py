@@ -50,6 +50,7 @@ class DownloadOrder:
     area: str
     task: str
     attempt: int
+    ingestion: str
     settings: Settings
     scene: Scene
     not_before: datetime | None = None
@@ -72,6 +73,7 @@ class ProcessOrder:
     area: str
     task: str
     attempt: int
+    ingestion: str
     settings: Settings
     current: Source
     previous: Source | None = None

@@ -8,7 +8,14 @@ from streams.chains import Links, Member
 from streams.draft import Draft
 from streams.model import Scene, Status
 from streams.orders import DownloadOrder, ProcessOrder, Source
-from streams.table import AreaState, DownloadRow, ProcessRow, TaskRow, cell_key
+from streams.table import (
+    AreaState,
+    DownloadRow,
+    ProcessRow,
+    Table,
+    TaskRow,
+    cell_key,
+)
 
 
 def release(draft: Draft, task: str) -> None:
@@ -19,10 +26,24 @@ def release(draft: Draft, task: str) -> None:
     between writing a row and sending its order can lose the order.
     """
     row = draft.task(task)
-    if row.course.status is Status.PENDING and row.course.started_at is None:
-        _send(draft, row)
+    if is_outstanding(row):
+        draft.outgoing.append(_order_of(draft, row))
     elif row.course.status is Status.NEW:
         _order(draft, row)
+
+
+def outstanding(table: Table, task: str) -> DownloadOrder | ProcessOrder | None:
+    """The order of a task that is ordered and that no worker has begun, else None."""
+    draft = Draft(table)
+    row = draft.find(task)
+    if not isinstance(row, DownloadRow | ProcessRow) or not is_outstanding(row):
+        return None
+    return _order_of(draft, row)
+
+
+def is_outstanding(row: TaskRow) -> bool:
+    """Ordered, and begun by nobody?"""
+    return row.course.status is Status.PENDING and row.course.started_at is None
 
 
 def resume(draft: Draft, area: str, at_most: int) -> None:
@@ -95,7 +116,7 @@ def _start(draft: Draft, row: TaskRow) -> None:
         )
     else:
         draft.put_task(replace(row, course=course))
-    _send(draft, draft.task(row.task))
+    draft.outgoing.append(_order_of(draft, draft.task(row.task)))
 
 
 def _settle_root(draft: Draft, row: ProcessRow, links: Links) -> None:
@@ -105,11 +126,10 @@ def _settle_root(draft: Draft, row: ProcessRow, links: Links) -> None:
         draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))
 
 
-def _send(draft: Draft, row: TaskRow) -> None:
-    order = (
+def _order_of(draft: Draft, row: TaskRow) -> DownloadOrder | ProcessOrder:
+    return (
         _download(draft, row) if isinstance(row, DownloadRow) else _process(draft, row)
     )
-    draft.outgoing.append(order)
 
 
 def _download(draft: Draft, row: DownloadRow) -> DownloadOrder:
@@ -117,6 +137,7 @@ def _download(draft: Draft, row: DownloadRow) -> DownloadOrder:
         area=row.area,
         task=row.task,
         attempt=row.course.attempt,
+        ingestion=row.ingestion,
         settings=draft.ingestion(row.area, row.ingestion).settings,
         scene=undelivered(row),
         not_before=row.course.not_before,
@@ -128,6 +149,7 @@ def _process(draft: Draft, row: ProcessRow) -> ProcessOrder:
         area=row.area,
         task=row.task,
         attempt=row.course.attempt,
+        ingestion=row.ingestion,
         settings=draft.ingestion(row.area, row.ingestion).settings,
         current=_source(draft, row),
         previous=_source(draft, draft.process(row.previous)) if row.previous else None,

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -12,6 +12,31 @@ from streams.errors import BrokerError
 # librdkafka hashes keys with CRC32 by default, faust and Java with murmur2: one area
 # would live on two partitions, and its facts would be folded out of order.
 PARTITIONER = "murmur2_random"
+
+
+class Secret(Protocol):
+    """A text that does not show itself."""
+
+    def get_secret_value(self) -> str:
+        """The text."""
+        ...
+
+
+class KafkaSettings(Protocol):
+    """The settings that say how to reach Kafka."""
+
+    @property
+    def kafka_bootstrap(self) -> str: ...  # noqa: D102
+    @property
+    def kafka_security_protocol(self) -> str: ...  # noqa: D102
+    @property
+    def kafka_sasl_mechanism(self) -> str: ...  # noqa: D102
+    @property
+    def kafka_username(self) -> str: ...  # noqa: D102
+    @property
+    def kafka_password(self) -> Secret: ...  # noqa: D102
+    @property
+    def topic_prefix(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +69,19 @@ class Connection:
                 "sasl.password": self.password,
             }
         return options
+
+
+def connection(settings: KafkaSettings, client_id: str) -> Connection:
+    """How the settings say to reach Kafka."""
+    return Connection(
+        bootstrap=settings.kafka_bootstrap,
+        client_id=client_id,
+        security_protocol=settings.kafka_security_protocol,
+        sasl_mechanism=settings.kafka_sasl_mechanism,
+        username=settings.kafka_username,
+        password=settings.kafka_password.get_secret_value(),
+        prefix=settings.topic_prefix,
+    )
 
 
 _WHAT_TO_DO = {

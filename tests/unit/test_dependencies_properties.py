@@ -8,7 +8,6 @@ twice or about an old attempt, and operators who retry, fail, force, reopen and 
 
 import os
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -31,7 +30,7 @@ from streams.orders import AreaDone, DownloadOrder, ProcessOrder
 from streams.release import waits_for
 from streams.replay import replay
 from streams.table import AreaRow, AreaState, DownloadRow, ProcessRow
-from tests.world import AREA, World, day
+from tests.world import AREA, World
 
 HISTORIES = int(os.environ.get("INGESTER_TEST_HISTORIES", "400"))
 
@@ -354,4 +353,3 @@ def test_chain_is_by_date_whatever_the_order_of_arrival(order, fails):
         else:
             world.done(task)
             living.append(task)
-    assert replace(world.task(f"{AREA}/s0/t")).tile.date == day(0)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The faust agent: facts in, rows and orders out. The rules are `streams.dependencies`.
+
+Events are gathered while the batch before them is written, so batches grow with the
+load and a lone fact waits for nobody. A batch is written (journal, rows, orders, dead
+letters) and acknowledged by Kafka, laid over the table, and only then acknowledged to
+Kafka.
+"""
+
+import asyncio
+import os
+import time
+from collections import defaultdict
+from collections.abc import Coroutine, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from agents.health import Pulse, serve
+from agents.logs import logger
+from agents.settings import Settings
+from agents.worker.deadletters import dead_letter
+from agents.workflow import journal
+from agents.workflow.app import build_app, dependency_table, task_log
+from agents.workflow.batch import Batch, View, fold_batch, outgoing_record
+from agents.workflow.watch import Watch
+from infra.kafka.connection import connection
+from infra.kafka.lag import Lag, partition_of
+from infra.kafka.writer import Writer
+from streams.envelope import Record
+from streams.release import outstanding
+from streams.table import decode_row
+from streams.topics import TASKS
+
+_LOG = logger("workflow")
+
+Event = Any
+"""A faust event: the library's types do not say what it has."""
+
+# Told to the process manager: software failed, start me again.
+_EXIT = 70
+
+_WATCH_EVERY_S = 30.0
+
+
+class Workflow:
+    """The agent's state: its table, its positions, what it is waiting for."""
+
+    def __init__(self, app: faust.App, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._topic = settings.topic_prefix + TASKS.name
+        self._table = dependency_table(app, settings)
+        self._table.on_recover(self._recover)
+        self._positions: dict[int, int] = {}
+        kafka = connection(settings, "ingester-workflow")
+        self._writer = Writer(kafka, linger_ms=2)
+        self._watch = Watch(
+            settings.workflow_resend_s, Lag(kafka), partition_of, time.monotonic
+        )
+        self._waiting: list[Event] = []
+        self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()
+        self.pulse = Pulse()
+
+    async def gather(self, stream: Any) -> None:
+        """Take events as they come; no more than two batches ahead."""
+        async for event in stream.noack().events():
+            self._waiting.append(event)
+            self._arrived.set()
+            if len(self._waiting) >= 2 * self._settings.workflow_batch:
+                self._taken.clear()
+                await self._taken.wait()
+
+    async def fold_for_ever(self) -> None:
+        """Fold what was gathered, batch after batch."""
+        while not self._app.should_stop:
+            await self._arrived.wait()
+            events = self._waiting[: self._settings.workflow_batch]
+            del self._waiting[: len(events)]
+            self._taken.set()
+            if not self._waiting:
+                self._arrived.clear()
+            await self._handle(events)
+            self.pulse.beat()
+
+    async def resend_overdue(self) -> None:
+        """Look after orders that nobody began: send again those that were lost."""
+        overdue = await asyncio.to_thread(self._watch.lost)
+        orders = [record for task in overdue for record in self._orders_again(task)]
+        if orders:
+            _LOG.warning("sending lost orders again", action="resent", n=len(orders))
+            await self._write(orders)
+
+    async def _handle(self, events: list[Event]) -> None:
+        parts: dict[int, list[Event]] = defaultdict(list)
+        for event in events:
+            parts[event.message.partition].append(event)
+        for partition, group in parts.items():
+            fresh = await self._fresh(partition, group)
+            if fresh:
+                await self._fold(partition, fresh)
+        for event in events:
+            event.ack()
+
+    async def _fresh(self, partition: int, group: list[Event]) -> list[Record]:
+        """The records that follow the table's position, and none if one is missing."""
+        if TP(self._topic, partition) not in self._app.consumer.assignment():
+            return []  # gone to another agent, which folds them
+        position = self._positions.get(partition, -1)
+        records = [record(event) for event in group if event.message.offset > position]
+        if records and records[0].offset > position + 1:
+            _LOG.warning(
+                "the table is behind the committed offset: reading again",
+                action="rewound",
+                partition=partition,
+                position=position,
+                offset=records[0].offset,
+            )
+            await self._app.consumer.seek(TP(self._topic, partition), position + 1)
+            return []
+        return records
+
+    async def _fold(self, partition: int, records: list[Record]) -> None:
+        batch = fold_batch(View(self._stored), records)
+        rows, entry = journal.encoded(batch)
+        await self._write(
+            [
+                *journal.changelog(partition, rows, entry),
+                *batch.outgoing,
+                *self._dead_letters(batch),
+            ]
+        )
+        self._lay(rows)
+        self._positions[partition] = batch.position
+        self._watch.see(batch.rows)
+
+    async def _write(self, records: Iterable[Record]) -> None:
+        for out in records:
+            self._writer.send(out)
+        await asyncio.to_thread(self._writer.flush)
+
+    def _dead_letters(self, batch: Batch) -> list[Record]:
+        now = datetime.now(UTC)
+        for rejected, error in batch.rejected:
+            _LOG.error(str(error), action="dead_letter", record=str(rejected))
+        return [dead_letter(r, e, "workflow", now) for r, e in batch.rejected]
+
+    def _stored(self, key: str) -> bytes | None:
+        value: bytes | None = self._table.data.get(key.encode())
+        return value
+
+    def _lay(self, rows: dict[str, bytes]) -> None:
+        """Rows into the table, past faust's changelog: ours is written already."""
+        for key, value in rows.items():
+            self._table.data[key.encode()] = value
+
+    async def _recover(self) -> None:
+        """The table came back from its changelog: make it whole by the journals."""
+        self._positions.clear()
+        self._watch.forget()
+        again: list[Record] = []
+        for key in [k for k in self._table.data if journal.is_journal(k.decode())]:
+            position, rows = journal.read_journal(self._table.data[key])
+            self._lay(rows)
+            self._positions[int(key.decode()[1:])] = position
+            again += [r for task in rows for r in self._orders_again(task)]
+        for key, value in self._table.data.items():
+            name = key.decode()
+            if not journal.is_journal(name):
+                self._watch.see({name: decode_row(name, value)})
+        await self._write(again)
+        _LOG.info("table recovered", action="recovered", positions=self._positions)
+
+    def _orders_again(self, task: str) -> list[Record]:
+        order = outstanding(View(self._stored), task)
+        return [outgoing_record(order, datetime.now(UTC))] if order else []
+
+
+def record(event: Event) -> Record:
+    """The Kafka record of a faust event."""
+    message = event.message
+    pairs = dict(message.headers or {}).items()
+    return Record(
+        topic=TASKS.name,
+        key=message.key,
+        value=message.value,
+        headers=tuple((name, value or b"") for name, value in pairs),
+        partition=message.partition,
+        offset=message.offset,
+    )
+
+
+def run(settings: Settings) -> None:
+    """Fold the log until told to stop."""
+    app = build_app(settings)
+    workflow = Workflow(app, settings)
+
+    async def fold(stream: Any) -> None:
+        await _or_die(workflow.gather(stream))
+
+    async def fold_batches() -> None:
+        await _or_die(workflow.fold_for_ever())
+
+    async def watch() -> None:
+        await _or_die(workflow.resend_overdue())
+
+    app.agent(task_log(app, settings), name="workflow", concurrency=1)(fold)
+    app.task(fold_batches)
+    app.timer(_WATCH_EVERY_S)(watch)
+    serve(settings.health_listen, workflow.pulse)
+    worker = faust.Worker(app, loglevel="WARN", redirect_stdouts=False, quiet=True)
+    worker.execute_from_commandline()
+
+
+async def _or_die(work: Coroutine[Any, Any, None]) -> None:
+    """An agent that cannot go on stops its process, so that nothing is acknowledged.
+
+    Faust would log the error, acknowledge the event and go on with the next.
+    """
+    try:
+        await work
+    except Exception:  # noqa: BLE001  (logged, and the process ends)
+        _LOG.exception("the workflow cannot go on", action="workflow_failed")
+        os._exit(_EXIT)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far a group is behind on a topic, and where a key lies."""
+
+from aiokafka.partitioner import murmur2
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from infra.kafka.connection import Connection, guarded
+
+_TIMEOUT_S = 30.0
+
+
+class Lag:
+    """Looks into consumer groups."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._prefix = connection.prefix
+        self._admin = AdminClient(connection.options())
+
+    def of(self, group: str, topic: str) -> dict[int, int]:
+        """Records that the group has not committed yet, by partition of the topic."""
+        name = self._prefix + topic
+        ends = self._ends(name)
+        committed = self._committed(self._prefix.replace(".", "-") + group, name)
+        return {p: max(end - committed.get(p, 0), 0) for p, end in ends.items()}
+
+    def _ends(self, name: str) -> dict[int, int]:
+        metadata = guarded(
+            f"topic '{name}'", lambda: self._admin.list_topics(name, timeout=_TIMEOUT_S)
+        )
+        wanted = {
+            TopicPartition(name, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]
+            for partition in metadata.topics[name].partitions
+        }
+        futures = self._admin.list_offsets(wanted)
+        return {
+            place.partition: guarded(f"topic '{name}'", future.result).offset
+            for place, future in futures.items()
+        }
+
+    def _committed(self, group: str, name: str) -> dict[int, int]:
+        asked = [ConsumerGroupTopicPartitions(group)]
+        future = self._admin.list_consumer_group_offsets(asked)[group]
+        found = guarded(f"group '{group}'", future.result)
+        return {
+            place.partition: max(place.offset, 0)
+            for place in found.topic_partitions
+            if place.topic == name
+        }
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """Where every producer of ours puts this key (murmur2, as in Java)."""
+    return (int(murmur2(key.encode())) & 0x7FFFFFFF) % partitions
