@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches of facts into the read model, with their position, all or nothing."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+from agents.projector.rows import Parameters, statements, told
+from streams.codec import message_type, unpack
+from streams.dependencies import step
+from streams.envelope import Envelope, Record
+from streams.errors import ContractError
+from streams.table import Row, Table
+from streams.topics import TASKS
+
+# Rows remembered between batches: most facts are about tasks of recent ones.
+_REMEMBERED_AT_MOST = 200_000
+
+
+class ReadModel(Protocol):
+    """The database, inside one transaction."""
+
+    def lock(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Next offset of each partition; nobody else projects them meanwhile."""
+        ...
+
+    def find(self, key: str) -> Row | None:
+        """A row of the dependency table."""
+        ...
+
+    def save(self, statements: Iterable[tuple[str, Parameters]]) -> None:
+        """Run named statements."""
+        ...
+
+    def move(self, positions: dict[int, int]) -> None:
+        """The next offset of partitions."""
+        ...
+
+
+class Projection:
+    """Keeps the read model abreast of the log."""
+
+    def __init__(self) -> None:
+        self._remembered: dict[str, Row | None] = {}
+        self._next: dict[int, int] = {}
+
+    def forget(self) -> None:
+        """Remember nothing: the database may have moved on without us."""
+        self._remembered.clear()
+        self._next.clear()
+
+    def project(self, model: ReadModel, records: Sequence[Record]) -> dict[int, int]:
+        """Project records, those of each partition in order, in one transaction.
+
+        Returns:
+            Partitions to be read again, from the offset given: the log has records
+            before ours that the read model lacks. Nothing of them was projected.
+        """
+        positions = model.lock(sorted({record.partition for record in records}))
+        if any(self._next.get(p, n) != n for p, n in positions.items()):
+            self._remembered.clear()
+        behind: dict[int, int] = {}
+        view = _View(model, self._remembered)
+        for record in records:
+            self._project(view, record, positions, behind)
+        model.save(view.statements())
+        model.move(positions)
+        self._next |= positions
+        self._remember(view.rows)
+        return behind
+
+    def _project(
+        self,
+        view: "_View",
+        record: Record,
+        positions: dict[int, int],
+        behind: dict[int, int],
+    ) -> None:
+        expected = positions[record.partition]
+        if record.offset < expected or record.partition in behind:
+            return
+        if record.offset > expected:
+            behind[record.partition] = expected
+            return
+        positions[record.partition] = record.offset + 1
+        fact = _fact(record)
+        if fact is not None:
+            view.fold(fact, record.offset)
+
+    def _remember(self, rows: dict[str, Row | None]) -> None:
+        if len(self._remembered) + len(rows) > _REMEMBERED_AT_MOST:
+            self._remembered.clear()
+        self._remembered.update(rows)
+
+
+class _View(Table):
+    """The dependency table of the read model, with a batch laid over it."""
+
+    def __init__(self, model: ReadModel, remembered: dict[str, Row | None]) -> None:
+        self._model = model
+        self._remembered = remembered
+        self.rows: dict[str, Row | None] = {}
+        self._changed: dict[str, Row] = {}
+        self._told: list[tuple[str, Parameters]] = []
+
+    def fold(self, fact: Envelope[Any], offset: int) -> None:
+        """Fold one fact over it."""
+        done = step(self, fact, offset)
+        self.rows.update(done.rows)
+        self._changed.update(done.rows)
+        self._told.extend(told(fact, done.rows))
+
+    def statements(self) -> Iterator[tuple[str, Parameters]]:
+        """What to run for everything folded."""
+        yield from statements(self._changed)
+        yield from self._told
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The row under this key."""
+        if key not in self.rows:
+            if key in self._remembered:
+                self.rows[key] = self._remembered[key]
+            else:
+                self.rows[key] = self._model.find(key)
+        row = self.rows[key]
+        return default if row is None else row
+
+    def __getitem__(self, key: str) -> Row:
+        row: Row | None = self.get(key)
+        if row is None:
+            raise KeyError(key)
+        return row
+
+    def __iter__(self) -> Iterator[str]:
+        raise NotImplementedError("looked up by key only")
+
+    def __len__(self) -> int:
+        raise NotImplementedError("looked up by key only")
+
+
+def _fact(record: Record) -> Envelope[Any] | None:
+    """The fact in a record; None for poison, which the workflow's dead letters hold."""
+    try:
+        envelope = unpack(record)
+    except ContractError:
+        return None
+    return envelope if message_type(envelope.message) in TASKS.messages else None

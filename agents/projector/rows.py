@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of the fold as rows of the read model. Pure."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+
+from streams.envelope import Envelope
+from streams.events import DownloadDone, IngestionRefused, ProcessDone
+from streams.model import Kind, Layer
+from streams.table import (
+    AreaRow,
+    CellRow,
+    DownloadRow,
+    IngestionRow,
+    ProcessRow,
+    Row,
+    TaskRow,
+    encode_row,
+)
+
+Parameters = dict[str, Any]
+
+
+def statements(rows: Mapping[str, Row]) -> Iterator[tuple[str, Parameters]]:
+    """Names of queries with their parameters, for each changed row."""
+    for key, row in rows.items():
+        yield "save_row", {"key": key, "value": encode_row(row).decode()}
+        match row:
+            case AreaRow():
+                yield "save_area", _area(row)
+            case IngestionRow():
+                yield "save_ingestion", _ingestion(row)
+            case DownloadRow() | ProcessRow():
+                yield "save_task", _task(row)
+            case CellRow():
+                pass  # a chain is read from its tasks
+
+
+def told(
+    fact: Envelope[Any], rows: Mapping[str, Row]
+) -> Iterator[tuple[str, Parameters]]:
+    """What readers want of a fact and the fold does not keep in its rows.
+
+    Args:
+        fact: as it stands in the log.
+        rows: those that it changed; a report that is void changed none of its task's.
+    """
+    match fact.message:
+        case DownloadDone() as done if _counts(fact, rows):
+            for delivery in done.deliveries:
+                yield from _layers(done, delivery.tile, delivery.layers)
+        case ProcessDone() as done if _counts(fact, rows):
+            tile = done.task.rpartition("/")[2]
+            yield from _layers(done, tile, done.layers)
+        case IngestionRefused() as refused:
+            yield (
+                "save_refusal",
+                {
+                    "area": refused.area,
+                    "ingestion": refused.ingestion,
+                    "problems": json.dumps(refused.problems),
+                    "at": fact.time,
+                },
+            )
+
+
+def _counts(fact: Envelope[Any], rows: Mapping[str, Row]) -> bool:
+    row = rows.get(fact.message.task)
+    return (
+        isinstance(row, DownloadRow | ProcessRow) and row.course.ended_at == fact.time
+    )
+
+
+def _area(row: AreaRow) -> Parameters:
+    return {
+        "name": row.area,
+        "state": row.state.value,
+        "ingestions": row.ingestions,
+        "open_ingestions": row.open_ingestions,
+        "ended": bool(row.ended_by),
+        "downloads": json.dumps(asdict(row.downloads)),
+        "processes": json.dumps(asdict(row.processes)),
+    }
+
+
+def _ingestion(row: IngestionRow) -> Parameters:
+    return {
+        "area": row.area,
+        "id": row.ingestion,
+        "listed": row.listed,
+        "settings": msgspec.json.encode(row.settings).decode(),
+    }
+
+
+def _task(row: TaskRow) -> Parameters:
+    course = row.course
+    return {
+        "id": row.task,
+        "area": row.area,
+        "status": course.status.value,
+        "attempt": course.attempt,
+        "countdown": course.countdown,
+        "setbacks": course.setbacks,
+        "worker": course.worker,
+        "failure": course.failure.value if course.failure else "",
+        "message": course.message,
+        "started_at": course.started_at,
+        "ended_at": course.ended_at,
+        "not_before": course.not_before,
+        "ingestion": row.ingestion,
+    } | _place(row)
+
+
+def _place(row: TaskRow) -> Parameters:
+    if isinstance(row, DownloadRow):
+        return {
+            "kind": Kind.DOWNLOAD.value,
+            "scene": row.scene.name,
+            "tile": "",
+            "cell": "",
+            "acquired_at": row.scene.date,
+            "previous": "",
+            "reference": "",
+        }
+    return {
+        "kind": Kind.PROCESS.value,
+        "scene": row.tile.scene,
+        "tile": row.tile.name,
+        "cell": row.tile.cell,
+        "acquired_at": row.tile.date,
+        "previous": row.previous,
+        "reference": row.reference,
+    }
+
+
+def _layers(
+    done: DownloadDone | ProcessDone, tile: str, layers: Iterable[Layer]
+) -> Iterator[tuple[str, Parameters]]:
+    for layer in layers:
+        yield (
+            "save_layer",
+            {
+                "uri": layer.uri,
+                "task": done.task,
+                "area": done.area,
+                "tile": tile,
+                "name": layer.name,
+                "extension": layer.extension,
+                "action": layer.action.value,
+                "size_bytes": layer.size_bytes,
+                "sha256": layer.sha256,
+            },
+        )

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Geocube: our client, its stubs, and a stand-in server for demo and tests."""

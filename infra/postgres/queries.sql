@@ -1,0 +1,116 @@
+-- name: lock_positions
+-- Where to go on, by partition; nobody else projects these until the transaction ends.
+select partition, next_offset from position where partition = any(%s) for update
+
+-- name: begin_partition
+-- A partition that was never projected.
+insert into position (partition, next_offset) values (%s, 0) on conflict do nothing
+
+-- name: move_position
+update position set next_offset = %s where partition = %s
+
+-- name: find_rows
+select key, value from dependency where key = any(%s)
+
+-- name: save_row
+insert into dependency (key, value) values (%(key)s, %(value)s)
+on conflict (key) do update set value = excluded.value
+
+-- name: save_area
+insert into area (
+    name, state, ingestions, open_ingestions, ended, downloads, processes
+) values (
+    %(name)s, %(state)s, %(ingestions)s, %(open_ingestions)s, %(ended)s,
+    %(downloads)s, %(processes)s
+)
+on conflict (name) do update set
+    state = excluded.state, ingestions = excluded.ingestions,
+    open_ingestions = excluded.open_ingestions, ended = excluded.ended,
+    downloads = excluded.downloads, processes = excluded.processes
+
+-- name: save_ingestion
+insert into ingestion (area, id, listed, settings)
+values (%(area)s, %(id)s, %(listed)s, %(settings)s)
+on conflict (area, id) do update set listed = excluded.listed
+
+-- name: save_task
+insert into task (
+    id, area, kind, scene, tile, cell, acquired_at, status, attempt, countdown, setbacks,
+    worker, failure, message, started_at, ended_at, not_before, previous, reference,
+    ingestion
+) values (
+    %(id)s, %(area)s, %(kind)s, %(scene)s, %(tile)s, %(cell)s, %(acquired_at)s,
+    %(status)s, %(attempt)s, %(countdown)s, %(setbacks)s, %(worker)s, %(failure)s,
+    %(message)s, %(started_at)s, %(ended_at)s, %(not_before)s, %(previous)s,
+    %(reference)s, %(ingestion)s
+)
+on conflict (id) do update set
+    status = excluded.status, attempt = excluded.attempt,
+    countdown = excluded.countdown, setbacks = excluded.setbacks,
+    worker = excluded.worker, failure = excluded.failure, message = excluded.message,
+    started_at = excluded.started_at, ended_at = excluded.ended_at,
+    not_before = excluded.not_before, previous = excluded.previous,
+    reference = excluded.reference
+
+-- name: save_layer
+insert into layer (uri, task, area, tile, name, extension, action, size_bytes, sha256)
+values (
+    %(uri)s, %(task)s, %(area)s, %(tile)s, %(name)s, %(extension)s, %(action)s,
+    %(size_bytes)s, %(sha256)s
+)
+on conflict (uri) do nothing
+
+-- name: save_refusal
+insert into refusal (area, ingestion, problems, at)
+values (%(area)s, %(ingestion)s, %(problems)s, %(at)s)
+on conflict (area, ingestion) do update set
+    problems = excluded.problems, at = excluded.at
+
+-- name: list_areas
+select * from area order by name
+
+-- name: find_area
+select * from area where name = %s
+
+-- name: area_refusals
+select ingestion, problems, at from refusal where area = %s order by at desc limit 10
+
+-- name: area_failures
+-- Tasks that failed or need an operator, by class.
+select kind, status, failure, count(*) as tasks, max(message) as example
+from task
+where area = %s and failure <> ''
+group by kind, status, failure
+order by tasks desc
+
+-- name: area_progress
+-- First and last end of a task, for rates.
+select
+    count(*) filter (where ended_at is not null) as ended,
+    min(started_at) as first_started_at,
+    max(ended_at) as last_ended_at,
+    count(*) filter (where status = 'pending' and started_at is not null) as running
+from task
+where area = %s
+
+-- name: list_tasks
+-- A page of an area's tasks, in order of id, after a given one.
+select * from task
+where
+    area = %(area)s and id > %(after)s
+    and (%(status)s = '' or status = %(status)s)
+    and (%(kind)s = '' or kind = %(kind)s)
+order by id
+limit %(limit)s
+
+-- name: find_task
+select * from task where id = %s
+
+-- name: task_layers
+select * from layer where task = %s order by uri
+
+-- name: all_rows
+select key, value from dependency order by key collate "C"
+
+-- name: positions
+select partition, next_offset from position order by partition
