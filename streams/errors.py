@@ -11,6 +11,7 @@ IngesterError
 ├── BrokerError             Kafka refused or did not answer
 ├── SearchError             a catalogue search failed or answered nonsense
 ├── ProviderError
+│   ├── NoProviderDelivered every provider was tried, none had a good product
 │   ├── ProductNotFound     this provider does not have the product
 │   └── DamagedProduct      the product is there but cannot be used
 ├── StepError
@@ -25,6 +26,7 @@ IngesterError
 │   ├── IndexUnavailable    the index does not answer
 │   ├── IndexRefused        the index says the layer or record is wrong
 │   └── IndexConflict       the index holds something else under that name
+├── NodeExhausted           the worker's disk or memory is full
 ├── ReadModelError          PostgreSQL refused or did not answer
 ├── PluginError             a plug-in is missing or does not load
 └── StackError              the embedded stack cannot start, or a part of it died
@@ -33,16 +35,18 @@ A class says what kind of failure it is (`failure`); `streams.failures` says wha
 happens then. Messages name the thing, what was wrong and what was expected.
 """
 
+import errno
 from collections.abc import Sequence
-from typing import ClassVar
 
-from streams.failures import Failure
+from streams.failures import TREATMENT, Cost, Failure
+from streams.model import Trial
 
 
 class IngesterError(Exception):
     """Anything the ingester knows how to name."""
 
-    failure: ClassVar[Failure] = Failure.BUG
+    failure = Failure.BUG
+    """What kind of failure it is: see `streams.failures`."""
 
 
 class InvalidRequest(IngesterError):
@@ -99,6 +103,26 @@ class ProviderError(IngesterError):
     """An image provider could not deliver."""
 
     failure = Failure.TRANSIENT_NET
+
+
+class NoProviderDelivered(ProviderError):
+    """Every provider was tried, and none had a good product."""
+
+    def __init__(self, scene: str, trials: Sequence[Trial]) -> None:
+        tried = "; ".join(f"{t.provider}: {t.message}" for t in trials)
+        super().__init__(f"scene '{scene}': no provider delivered it: {tried}")
+        self.trials = tuple(trials)
+        self.failure = _common_failure(trials)
+
+
+def _common_failure(trials: Sequence[Trial]) -> Failure:
+    """The failure to treat: a passing one, else a damaged product, else not found."""
+    failures = [trial.failure for trial in trials if trial.failure is not None]
+    for failure in failures:
+        if TREATMENT[failure].cost is Cost.SYSTEM:
+            return failure
+    others = [failure for failure in failures if failure is not Failure.NOT_FOUND]
+    return others[0] if others else Failure.NOT_FOUND
 
 
 class ProductNotFound(ProviderError):
@@ -175,6 +199,15 @@ class IndexConflict(IndexerError):
     """The index holds something else under that name."""
 
     failure = Failure.INDEX_CONFLICT
+
+
+class NodeExhausted(IngesterError):
+    """The worker's disk or memory is full; another worker may have room."""
+
+    failure = Failure.NODE_RESOURCE
+
+    ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM})
+    """Numbers of the `OSError`s that mean it."""
 
 
 class ReadModelError(IngesterError):

@@ -66,8 +66,8 @@ class Trade(Protocol[M]):
         """Do the work; facts that say so. Doing it again must be harmless."""
         ...
 
-    def fail(self, order: Envelope[M], failure: Failure, message: str) -> Facts:
-        """Facts that say the order failed."""
+    def fail(self, order: Envelope[M], error: Exception, failure: Failure) -> Facts:
+        """Facts that say the order failed, and in which class."""
         ...
 
 
@@ -181,14 +181,15 @@ class Worker(Generic[M]):
         try:
             return list(self._trade.carry_out(order, desk))
         except IngesterError as error:
-            failure, message = error.failure, str(error)
+            cause: Exception = error
+            failure = error.failure
         # The one broad handler: a bug must end as a fact, not as a silent worker.
         except Exception as error:  # noqa: BLE001
             self._log.exception("unexpected error", action="bug", order=order.id)
-            failure, message = Failure.BUG, f"{type(error).__name__}: {error}"
+            cause, failure = error, Failure.BUG
         if desk.cancelled.is_set():
             failure = Failure.CANCELLED
-        return list(self._trade.fail(order, failure, message))
+        return list(self._trade.fail(order, cause, failure))
 
     def _report(self) -> None:
         """Write the facts of ended orders, then commit their offsets."""

@@ -2,12 +2,14 @@
 """Connections to the read model, and its errors."""
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from streams.errors import ReadModelError
 
 SCHEMA = "ingester"
+
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
 
 
 def connect(dsn: str, schema: str = SCHEMA) -> psycopg.Connection:
@@ -24,10 +26,11 @@ def connect(dsn: str, schema: str = SCHEMA) -> psycopg.Connection:
         raise read_model_error(error) from error
 
 
-def pool(dsn: str, schema: str = SCHEMA) -> AsyncConnectionPool:
+def pool(dsn: str, schema: str = SCHEMA) -> Pool:
     """Connections for readers, rows as dicts; to be opened by the caller."""
     return AsyncConnectionPool(
         dsn,
+        connection_class=psycopg.AsyncConnection[DictRow],
         min_size=1,
         max_size=8,
         open=False,

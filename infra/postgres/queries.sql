@@ -114,3 +114,22 @@ select key, value from dependency order by key collate "C"
 
 -- name: positions
 select partition, next_offset from position order by partition
+
+-- name: stac_areas
+-- Areas with indexed layers, and the interval of their acquisitions.
+select
+    layer.area, min(task.acquired_at) as begins_at, max(task.acquired_at) as ends_at
+from layer
+join task on task.id = layer.task
+where layer.action = 'DESCRIBE'
+group by layer.area
+order by layer.area
+
+-- name: stac_items
+select uri from layer
+where area = %(area)s and action = 'DESCRIBE' and uri > %(after)s
+order by uri
+limit %(limit)s
+
+-- name: stac_item
+select uri from layer where area = %s and name = %s and action = 'DESCRIBE'

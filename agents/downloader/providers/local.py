@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Products of a folder: archives and folders, at the top or below YYYY/MM/DD."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from agents.worker.archive import unpack
+from streams.errors import NodeExhausted, ProductNotFound, ProviderError
+from streams.model import Scene
+
+_SUFFIXES = ("", ".SAFE", ".zip", ".SAFE.zip")
+
+
+class LocalProvider:
+    """A folder of products."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def fetch(self, scene: Scene, into: Path) -> None:
+        """Copy or unpack the product named like the scene; see `ImageProvider.fetch`.
+
+        Raises:
+            ProductNotFound: nothing is named so.
+            DamagedProduct: the archive cannot be unpacked.
+            NodeExhausted: the disk is full.
+            ProviderError: the folder cannot be read.
+        """
+        product = next((p for p in self._places(scene) if p.exists()), None)
+        if product is None:
+            raise ProductNotFound(f"no product '{scene.name}' below {self._folder}")
+        try:
+            if product.is_dir():
+                shutil.copytree(product, into / product.name)
+            else:
+                unpack(product, into)
+        except OSError as error:
+            raise _problem(product, error) from error
+
+    def _places(self, scene: Scene) -> Iterator[Path]:
+        day = Path(*(scene.fields.get(k, "") for k in ("YEAR", "MONTH", "DAY")))
+        for folder in (self._folder / day, self._folder):
+            for suffix in _SUFFIXES:
+                yield folder / f"{scene.name}{suffix}"
+
+
+def _problem(product: Path, error: OSError) -> ProviderError | NodeExhausted:
+    if error.errno in NodeExhausted.ERRNOS:
+        return NodeExhausted(f"copying {product}: {error.strerror}")
+    return ProviderError(f"copying {product}: {error}")
+
+
+def make(options: Mapping[str, str]) -> LocalProvider:
+    """A provider of the products below the option `folder`."""
+    return LocalProvider(Path(options["folder"]).absolute())
