@@ -125,13 +125,16 @@ class _Payload(_Strict):
         return self
 
 
-def read_payload(text: str | bytes, *, request: str, by: str) -> IngestionRequest:
+def read_payload(
+    text: str | bytes, *, request: str, by: str, name: str = ""
+) -> IngestionRequest:
     """The request in a JSON document.
 
     Args:
         text: the document.
         request: id of the request.
         by: who asks.
+        name: of the area, instead of the document's.
 
     Raises:
         InvalidRequest: with every problem found, each beginning with its JSON path.
@@ -139,6 +142,8 @@ def read_payload(text: str | bytes, *, request: str, by: str) -> IngestionReques
     document = _object(text)
     geometry, problems = _geometry(document)
     members = _members(document, _Payload, problems)
+    if name:
+        members["name"] = name
     payload = _checked(members, problems)
     if problems or payload is None:
         raise InvalidRequest("payload", problems)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded logs fold to what they folded to on the day of their recording, and mean what
+"""Recorded logs fold to what they folded to when they were recorded, and mean what
 users of the Go workflow expect: examples A-F of its documentation, its 39 test cases.
 
 K: as in the reference. X: different on purpose, with the reason.

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the processor asks of an index."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from streams.model import Layer, Scene, Tile
+
+
+@dataclass(frozen=True, slots=True)
+class DataFormat:
+    """How stored pixels stand for physical values (Geocube's definition).
+
+    With `x = (stored - min) / (max - min)` the physical value is
+    `ext_min + (ext_max - ext_min) * x ** exponent`.
+    """
+
+    dtype: str
+    """Name as in numpy: `uint8`, `int16`, `float32`, …."""
+    no_data: float
+    """Stored value that stands for nothing; NaN: there is none (integers)."""
+    min_value: float
+    max_value: float
+    ext_min_value: float
+    ext_max_value: float
+    exponent: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored layer to be found by readers."""
+
+    layer: Layer
+    file: Path
+    """The stored bytes, on this machine while indexing."""
+    bands: int
+    """Number of bands, all of them indexed."""
+    data_format: DataFormat
+
+
+@dataclass(frozen=True, slots=True)
+class TileLayers:
+    """The layers of one tile that are to be indexed together."""
+
+    area: str
+    tile: Tile
+    scene: Scene
+    instances: dict[str, str]
+    """Layer name → id of the variable instance; empty without a Geocube."""
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text about layers, to be stored beside them and listed in the fact."""
+
+    name: str
+    """Of its layer: what readers ask for."""
+    extension: str
+    content: bytes
+
+
+class Indexer(Protocol):
+    """An index that is told of layers."""
+
+    def index(self, layers: TileLayers) -> Sequence[Document]:
+        """Enter a tile's layers. The same layers again change nothing.
+
+        Returns:
+            Documents to store beside the layers.
+
+        Raises:
+            IndexUnavailable: it does not answer; ask again later.
+            IndexRefused: something about the layers is wrong.
+            IndexConflict: it holds something else under their names.
+        """
+        ...

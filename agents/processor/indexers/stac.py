@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A STAC item for each tile, stored beside its layers.
+
+The item is what pystac, pystac-client (through the gateway) and odc-stac read. It says
+nothing that is not in its inputs: the same layers give the same bytes.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pystac
+import rasterio
+import shapely
+from rasterio.warp import transform_bounds
+
+from agents.processor.indexer import DataFormat, Document, Entry, TileLayers
+
+_EXTENSIONS = [
+    "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+    "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
+    "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+]
+
+_MEDIA_TYPES = {"tif": pystac.MediaType.COG, "jp2": pystac.MediaType.JPEG2000}
+
+
+class StacIndexer:
+    """Describes layers in STAC."""
+
+    def index(self, layers: TileLayers) -> Sequence[Document]:
+        """One item for the tile; see `Indexer.index`."""
+        if not layers.entries:
+            return []
+        item = _item(layers)
+        content = json.dumps(item.to_dict(include_self_link=False), indent=1)
+        return [Document(item.id, "json", content.encode())]
+
+
+def item_id(layers: TileLayers) -> str:
+    """The scene's name, and the tile's where it is another."""
+    scene, tile = layers.scene.name, layers.tile.name
+    return scene if tile == scene else f"{scene}_{tile}"
+
+
+def _item(layers: TileLayers) -> pystac.Item:
+    outlines = [_outline(entry) for entry in layers.entries]
+    extent = shapely.union_all(outlines)
+    item = pystac.Item(
+        id=item_id(layers),
+        geometry=shapely.geometry.mapping(shapely.convex_hull(extent)),
+        bbox=list(extent.bounds),
+        datetime=layers.scene.date,
+        properties=_properties(layers),
+        stac_extensions=_EXTENSIONS,
+    )
+    for entry in layers.entries:
+        item.add_asset(entry.layer.name, _asset(entry))
+    return item
+
+
+def _properties(layers: TileLayers) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "constellation": layers.scene.constellation,
+        "ingester:area": layers.area,
+        "ingester:scene": layers.scene.name,
+        "ingester:tile": layers.tile.name,
+        "ingester:cell": layers.tile.cell,
+        "ingester:record": layers.scene.record,
+    }
+    cover = layers.scene.metadata.get("cloud_cover_pct")
+    if cover is not None:
+        properties["eo:cloud_cover"] = float(cover)
+    return {name: value for name, value in properties.items() if value != ""}
+
+
+def _outline(entry: Entry) -> shapely.Polygon:
+    """Extent of the raster in degrees."""
+    with rasterio.open(entry.file) as raster:
+        bounds = transform_bounds(raster.crs, "EPSG:4326", *raster.bounds)
+    return shapely.Polygon.from_bounds(*bounds)
+
+
+def _asset(entry: Entry) -> pystac.Asset:
+    with rasterio.open(entry.file) as raster:
+        fields: dict[str, Any] = {
+            "proj:code": raster.crs.to_string(),
+            "proj:shape": list(raster.shape),
+            "proj:transform": list(raster.transform)[:6],
+            "data_type": entry.data_format.dtype,
+        }
+    fields |= _values(entry.data_format)
+    fields["file:size"] = entry.layer.size_bytes
+    # A multihash: 12 is SHA-256, 20 its length of 32 bytes.
+    fields["file:checksum"] = f"1220{entry.layer.sha256}"
+    return pystac.Asset(
+        href=entry.layer.uri,
+        media_type=_MEDIA_TYPES.get(entry.layer.extension),
+        roles=["data"],
+        extra_fields=fields,
+    )
+
+
+def _values(data_format: DataFormat) -> dict[str, Any]:
+    """No-data, and the scale to physical values where it is a straight line."""
+    values: dict[str, Any] = {}
+    if not math.isnan(data_format.no_data):
+        no_data = data_format.no_data
+        values["nodata"] = int(no_data) if no_data.is_integer() else no_data
+    physical = data_format.ext_max_value - data_format.ext_min_value
+    stored = data_format.max_value - data_format.min_value
+    scale = physical / stored if stored else 1.0
+    if data_format.exponent == 1.0 and (scale, data_format.ext_min_value) != (
+        1.0,
+        data_format.min_value,
+    ):
+        values["raster:scale"] = scale
+        values["raster:offset"] = (
+            data_format.ext_min_value - scale * data_format.min_value
+        )
+    return values
+
+
+def make(options: Mapping[str, str]) -> StacIndexer:
+    """The indexer; it has no options."""
+    return StacIndexer()
