@@ -2,7 +2,7 @@
 """May a schema change? Only so that every released record can still be read."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
@@ -23,10 +23,14 @@ class Finding:
     problems: tuple[str, ...] = ()
 
 
-def check() -> list[Finding]:
-    """Every current schema against all of its releases, and releases without one."""
-    findings = [_finding(schema) for schema in contract.current().values()]
-    known = {contract.full_name(schema) for schema in contract.current().values()}
+def check(schemas: Mapping[str, contract.Schema] | None = None) -> list[Finding]:
+    """Every schema (by default those of the tree) against all of its releases.
+
+    A release whose record has no schema any more is a finding too.
+    """
+    schemas = contract.current() if schemas is None else schemas
+    findings = [_finding(schema) for schema in schemas.values()]
+    known = {contract.full_name(schema) for schema in schemas.values()}
     lost = sorted(set(contract.latest()) - known)
     return findings + [
         Finding(subject, "broken", ("released, but no longer in schemas/avro",))
