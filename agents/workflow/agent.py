@@ -165,7 +165,9 @@ class Workflow:
         for key in [k for k in self._table.data if journal.is_journal(k.decode())]:
             position, rows = journal.read_journal(self._table.data[key])
             self._lay(rows)
-            self._positions[int(key.decode()[1:])] = position
+            partition = journal.partition_of(key.decode())
+            self._positions[partition] = position
+            again += journal.row_records(partition, rows)
             again += [r for task in rows for r in self._orders_again(task)]
         for key, value in self._table.data.items():
             name = key.decode()

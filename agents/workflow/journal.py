@@ -4,7 +4,8 @@
 Rows are separate records, and a crash can come between two of them. So a batch is first
 written as one record, its journal: the rows it changes and the offset of the last fact
 folded. A table that comes back from its changelog lays the journal's rows over itself,
-and is then exactly the fold of the log up to that offset, whatever was lost.
+and is then exactly the fold of the log up to that offset, whatever was lost. Before the
+next journal takes its place, its rows are written again.
 """
 
 from collections.abc import Iterator
@@ -36,6 +37,11 @@ def journal_key(partition: int) -> str:
     return f"{_MARK}{partition}"
 
 
+def partition_of(key: str) -> int:
+    """The partition whose journal has this key."""
+    return int(key.removeprefix(_MARK))
+
+
 def is_journal(key: str) -> bool:
     """Is this the key of a journal?"""
     return key.startswith(_MARK)
@@ -53,6 +59,11 @@ def changelog(
 ) -> Iterator[Record]:
     """Records of the changelog, the journal first."""
     yield _record(partition, journal_key(partition), journal)
+    yield from row_records(partition, rows)
+
+
+def row_records(partition: int, rows: dict[str, bytes]) -> Iterator[Record]:
+    """Records of rows alone: of a journal that is in the changelog already."""
     for key, value in rows.items():
         yield _record(partition, key, value)
 
