@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """STAC: an API, searched through pystac-client, or a static catalogue, walked."""
 
+import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from datetime import UTC
 
 import pystac
 import shapely
 from pystac_client import Client
+from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
+from pystac_client.warnings import NoConformsTo
 from urllib3 import Retry
 
 from agents.catalogue.search import Query
@@ -39,6 +42,9 @@ _TAGS = {
 }
 
 
+_FAILURES = (APIError, ClientTypeError, pystac.errors.STACError, OSError, ValueError)
+
+
 class StacSearch:
     """One STAC catalogue."""
 
@@ -67,12 +73,15 @@ class StacSearch:
     def _items(self, query: Query) -> Iterator[pystac.Item]:
         try:
             io = StacApiIO(timeout=_TIMEOUT_S, max_retries=_RETRY)
-            client = Client.open(self._url, stac_io=io)
+            with warnings.catch_warnings():
+                # A static catalogue has no conformance to tell.
+                warnings.simplefilter("ignore", NoConformsTo)
+                client = Client.open(self._url, stac_io=io)
             if client.conforms_to("ITEM_SEARCH"):
                 yield from self._search(client, query)
             else:
                 yield from self._walk(client)
-        except (APIError, pystac.errors.STACError, OSError, ValueError) as error:
+        except _FAILURES as error:
             raise SearchError(f"STAC search at {self._url}: {error}") from error
 
     def _search(self, client: Client, query: Query) -> Iterator[pystac.Item]:
@@ -94,14 +103,14 @@ def _scene(item: pystac.Item, fields: dict[str, str], query: Query) -> Scene:
     if item.datetime is None or item.geometry is None:
         raise ValueError(f"item '{item.id}' has no datetime or no geometry")
     tags = {
-        tag: _text(item.properties[name])
+        tag: str(item.properties[name])
         for name, tag in _TAGS.items()
         if item.properties.get(name) is not None
     }
     return Scene(
         name=fields["SCENE"],
         constellation=query.sensor.constellation,
-        date=item.datetime,
+        date=item.datetime.astimezone(UTC),
         footprint=shapely.geometry.shape(item.geometry).wkt,
         fields=fields,
         metadata=_metadata(item),
@@ -114,12 +123,8 @@ def _metadata(item: pystac.Item) -> dict[str, str]:
     if (href := item.get_self_href()) is not None:
         metadata["stac_item"] = href
     if (cover := item.properties.get("eo:cloud_cover")) is not None:
-        metadata["cloud_cover_pct"] = _text(cover)
+        metadata["cloud_cover_pct"] = str(cover)
     return metadata
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def make(options: Mapping[str, str]) -> StacSearch:
