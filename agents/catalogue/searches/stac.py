@@ -80,7 +80,7 @@ class StacSearch:
             if client.conforms_to("ITEM_SEARCH"):
                 yield from self._search(client, query)
             else:
-                yield from self._walk(client)
+                yield from self._walk(io)
         except _FAILURES as error:
             raise SearchError(f"STAC search at {self._url}: {error}") from error
 
@@ -93,8 +93,9 @@ class StacSearch:
         )
         yield from found.items()
 
-    def _walk(self, client: Client) -> Iterator[pystac.Item]:
-        for item in client.get_items(recursive=True):
+    def _walk(self, io: StacApiIO) -> Iterator[pystac.Item]:
+        catalogue = pystac.Catalog.from_file(self._url, stac_io=io)
+        for item in catalogue.get_items(recursive=True):
             if not self._collections or item.collection_id in self._collections:
                 yield item
 
