@@ -6,26 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from agents.worker.graph.dformat import DataFormat
 from streams.model import Layer, Scene, Tile
-
-
-@dataclass(frozen=True, slots=True)
-class DataFormat:
-    """How stored pixels stand for physical values (Geocube's definition).
-
-    With `x = (stored - min) / (max - min)` the physical value is
-    `ext_min + (ext_max - ext_min) * x ** exponent`.
-    """
-
-    dtype: str
-    """Name as in numpy: `uint8`, `int16`, `float32`, …."""
-    no_data: float
-    """Stored value that stands for nothing; NaN: there is none (integers)."""
-    min_value: float
-    max_value: float
-    ext_min_value: float
-    ext_max_value: float
-    exponent: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ import rasterio
 import shapely
 from rasterio.warp import transform_bounds
 
-from agents.processor.indexer import DataFormat, Document, Entry, TileLayers
+from agents.processor.indexer import Document, Entry, TileLayers
+from agents.worker.graph.dformat import DataFormat
 
 _EXTENSIONS = [
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Are the graphs of a request there, and do they and the request agree?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agents.worker.graph.check import (
+    indexed_layers,
+    known_config,
+    missing_config,
+    scene_graph_problems,
+)
+from agents.worker.graph.load import load_graph
+from agents.worker.graph.model import Graph
+from streams.errors import InvalidGraph, InvalidRequest
+from streams.orders import IngestionRequest
+
+
+def check_graphs(request: IngestionRequest, roots: Sequence[Path]) -> list[str]:
+    """Load both graphs and hold them against the request.
+
+    Returns:
+        Warnings: configuration that no graph uses.
+
+    Raises:
+        InvalidRequest: with everything that is wrong.
+    """
+    problems: list[str] = []
+    scene = _load("$.scene_graph_name", request.scene_graph, roots, problems)
+    tile = _load("$.tile_graph_name", request.tile_graph, roots, problems)
+    graphs = [graph for graph in (scene, tile) if graph is not None]
+    for graph in graphs:
+        missing = missing_config(graph, request.graph_config)
+        problems += [f"$.graph_config: {problem}" for problem in missing]
+    if scene is not None:
+        wrong = scene_graph_problems(scene)
+        problems += [f"$.scene_graph_name: '{scene.name}': {p}" for p in wrong]
+    if tile is not None:
+        problems += _unknown_layers(request, tile)
+    if problems:
+        raise InvalidRequest("payload", problems)
+    return _unused_config(request, graphs)
+
+
+def _load(
+    path: str, name: str, roots: Sequence[Path], problems: list[str]
+) -> Graph | None:
+    try:
+        return load_graph(name, roots)
+    except InvalidGraph as error:
+        problems += [f"{path}: '{name}': {problem}" for problem in error.problems]
+        return None
+
+
+def _unknown_layers(request: IngestionRequest, tile: Graph) -> list[str]:
+    given = indexed_layers(tile)
+    return [
+        f"$.layers.{name}: graph '{tile.name}' gives no such layer, it gives: "
+        f"{', '.join(given) or 'none'}"
+        for name in request.layers
+        if name not in given
+    ]
+
+
+def _unused_config(request: IngestionRequest, graphs: Sequence[Graph]) -> list[str]:
+    known: set[str] = set().union(*map(known_config, graphs))
+    return [
+        f"graph_config: no graph uses '{key}'"
+        for key in request.graph_config
+        if key not in known
+    ]

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be wrong with a graph where it is used. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from agents.worker.graph.conditions import compares_tiles
+from agents.worker.graph.model import (
+    WORKDIR_KEY,
+    FileOf,
+    FromConfig,
+    FromTile,
+    Graph,
+    OutAction,
+    TileKey,
+)
+
+# Read by the engine `snap` itself.
+_ENGINES_OWN = frozenset({"snap_cpu_parallelism"})
+
+
+def missing_config(graph: Graph, config: Mapping[str, str]) -> list[str]:
+    """Configuration that the graph needs and that nobody gives, a sentence each."""
+    given = {*graph.config, *config, WORKDIR_KEY}
+    return [
+        f"graph '{graph.name}' needs the configuration '{key}' (at {path})"
+        for path, key in _config_keys(graph)
+        if key not in given
+    ]
+
+
+def known_config(graph: Graph) -> set[str]:
+    """Configuration that the graph may be given."""
+    return {*graph.config, *(key for _, key in _config_keys(graph)), *_ENGINES_OWN}
+
+
+def indexed_layers(graph: Graph) -> list[str]:
+    """Names of the layers that the graph can index, in its order."""
+    return list(
+        dict.fromkeys(
+            out.layer
+            for group in graph.out_files
+            for out in group
+            if out.action is OutAction.INDEX
+        )
+    )
+
+
+def scene_graph_problems(graph: Graph) -> list[str]:
+    """Why the graph cannot be run on a scene, which has one tile and no neighbours."""
+    problems = [
+        f"$.processing_steps[{index}].condition: '{step.condition}' looks at other "
+        "tiles, a scene graph has none"
+        for index, step in enumerate(graph.steps)
+        if compares_tiles(step.condition)
+    ]
+    for index, step in enumerate(graph.steps):
+        for name, argument in step.arguments.items():
+            elsewhere = isinstance(argument, FileOf) and argument.position > 0
+            if elsewhere or argument == FromTile(TileKey.COHDATE):
+                problems.append(
+                    f"$.processing_steps[{index}].args.{name}: about another tile, a "
+                    "scene graph has none"
+                )
+    for position in (1, 2):
+        if graph.in_files[position] or graph.out_files[position]:
+            problems.append(f"files of position {position}: a scene graph has only T0")
+    for index, out in enumerate(graph.out_files[0]):
+        if out.action is OutAction.INDEX:
+            problems.append(
+                f"$.out_files[0][{index}].action: 'to_index' is for tile graphs, a "
+                "scene graph can 'to_create'"
+            )
+    return problems
+
+
+def _config_keys(graph: Graph) -> Iterator[tuple[str, str]]:
+    for index, step in enumerate(graph.steps):
+        for name, argument in step.arguments.items():
+            if isinstance(argument, FromConfig):
+                yield f"$.processing_steps[{index}].args.{name}", argument.key
+    for position, group in enumerate(graph.out_files):
+        for index, out in enumerate(group):
+            if isinstance(out.dformat_out, FromConfig):
+                path = f"$.out_files[{position}][{index}].dformat_out"
+                yield path, out.dformat_out.key

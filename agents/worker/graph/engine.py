@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What carries out a step."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One step to carry out, with its circumstances."""
+
+    command: str
+    arguments: Mapping[str, str]
+    """In order."""
+    config: Mapping[str, str]
+    """The run's whole configuration, for what an engine reads itself."""
+    workdir: Path
+    """Current folder of the step; exists."""
+    environment: Mapping[str, str]
+    """All that the step may see of ours."""
+    timeout_s: float
+    cancelled: threading.Event
+    """Set when the step must be stopped."""
+    log: Callable[[str, str], None]
+    """Takes a level and a line."""
+
+
+class StepEngine(Protocol):
+    """A way of running commands."""
+
+    def run(self, call: Call) -> None:
+        """Carry out a step; when this returns or raises, no process of it is left.
+
+        Raises:
+            StepFatal: it said that no retry can help.
+            StepTransient: it asked to be run again, or was cancelled.
+            StepFailed: anything else, also when it took too long.
+        """
+        ...

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engine `native`: a registered Python function in a process of its own.
+
+The processes are forked from a server that has loaded the raster libraries once, so
+that a step costs milliseconds, not the loading.
+"""
+
+import ctypes
+import importlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import entry_points
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from agents.worker.graph.engine import Call
+from streams.errors import PluginError, StepError, StepFailed, StepFatal, StepTransient
+
+GROUP = "ingester.steps"
+"""Group of the entry points that name functions (work folder, arguments) → None."""
+
+_POLL_S = 0.1
+_PR_SET_PDEATHSIG = 1
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["agents.worker.graph.steps.preload"])
+
+_ERRORS: dict[str, type[StepError]] = {
+    "StepFatal": StepFatal,
+    "StepTransient": StepTransient,
+    "StepFailed": StepFailed,
+}
+
+
+class NativeEngine:
+    """Runs registered functions."""
+
+    def run(self, call: Call) -> None:
+        """Run the function named by the command; see `StepEngine.run`.
+
+        The function may raise StepFatal, StepTransient and StepFailed; any other error
+        is a StepFailed.
+        """
+        target = _target(call.command)
+        ours, theirs = _CONTEXT.Pipe(duplex=False)
+        process = _CONTEXT.Process(
+            target=_child,
+            args=(theirs, target, str(call.workdir), dict(call.arguments)),
+            daemon=True,
+        )
+        process.start()
+        theirs.close()
+        try:
+            answer = _answer(process, ours, call)
+        finally:
+            _end(process)
+            ours.close()
+        if answer is not None:
+            name, message = answer
+            raise _ERRORS[name](f"step '{call.command}': {message}")
+
+
+def _target(name: str) -> str:
+    """`module:function` of a registered step."""
+    found = {entry.name: entry.value for entry in entry_points(group=GROUP)}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none"
+        raise PluginError(f"step '{name}' is not registered; registered: {known}")
+    return found[name]
+
+
+def _child(
+    answer: Connection, target: str, workdir: str, arguments: Mapping[str, str]
+) -> None:
+    """In the step's process: run the function, send how it went."""
+    os.setsid()
+    # The fork server ends with the worker, and takes us with it.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.chdir(workdir)
+    module, _, function = target.partition(":")
+    try:
+        getattr(importlib.import_module(module), function)(Path(workdir), arguments)
+    except StepError as error:
+        answer.send((_name_of(error), str(error)))
+    # Whatever a step raises must reach the worker as its failure.
+    except Exception as error:  # noqa: BLE001
+        answer.send(("StepFailed", f"{type(error).__name__}: {error}"))
+    else:
+        answer.send(None)
+
+
+def _name_of(error: StepError) -> str:
+    return next(n for n, cls in _ERRORS.items() if isinstance(error, cls))
+
+
+def _answer(
+    process: ForkServerProcess, ours: Connection, call: Call
+) -> tuple[str, str] | None:
+    """What the function sent, or what kept it from sending."""
+    end = time.monotonic() + call.timeout_s
+    while not ours.poll(_POLL_S):
+        if call.cancelled.is_set():
+            return "StepTransient", "it was cancelled"
+        if time.monotonic() > end:
+            return "StepFailed", f"it took longer than {call.timeout_s:g} s"
+    try:
+        answer: tuple[str, str] | None = ours.recv()
+    except EOFError:
+        process.join()
+        return "StepFailed", f"its process ended with {process.exitcode}"
+    return answer
+
+
+def _end(process: ForkServerProcess) -> None:
+    """End the process and all that it started."""
+    if process.pid is not None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
+    process.close()
+
+
+def make(options: Mapping[str, str]) -> NativeEngine:
+    """The engine; it has no options."""
+    return NativeEngine()

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A command as a child process: followed line by line, ended with all it started."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from agents.worker.graph.engine import Call
+from streams.errors import StepFailed, StepFatal, StepTransient
+
+# Exit statuses with a meaning of their own (sysexits.h), beside the lines' marks.
+EX_DATAERR = 65
+EX_TEMPFAIL = 75
+
+_LINE_AT_MOST = 4096
+_GRACE_S = 5.0
+_POLL_S = 0.1
+
+Sieve = Callable[[str], str | None]
+"""Level of a line when it is an error or worth more than debugging; else None."""
+
+
+def run_process(
+    argv: Sequence[str],
+    call: Call,
+    level_of: Sieve,
+    is_fatal: Callable[[str], bool],
+    is_transient: Callable[[str], bool],
+) -> None:
+    """Run a command to its end, its output into the log.
+
+    What decides about a failure is the exit status, and then the last line that was an
+    error: never our own command line, which may hold any word.
+
+    Args:
+        argv: the command.
+        call: its circumstances.
+        level_of: says which lines are errors.
+        is_fatal: does the last error say that no retry can help?
+        is_transient: does it ask to be run again?
+
+    Raises:
+        StepFatal, StepTransient, StepFailed: as `StepEngine.run`.
+    """
+    process = _start(argv, call)
+    reader = _Reader(process, call, level_of)
+    ending = _follow(process, call)
+    reader.join()
+    status = process.returncode
+    if ending:
+        raise ending
+    if status == 0:
+        return
+    message = _message(argv[0], status, reader.last_error)
+    if status == EX_DATAERR or is_fatal(reader.last_error):
+        raise StepFatal(message)
+    if status == EX_TEMPFAIL or is_transient(reader.last_error):
+        raise StepTransient(message)
+    raise StepFailed(message)
+
+
+class _Reader:
+    """Reads a process' output in a thread."""
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", call: Call, level_of: Sieve
+    ) -> None:
+        self.last_error = ""
+        self._process = process
+        self._log = call.log
+        self._level_of = level_of
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the end of the output."""
+        self._thread.join()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        while raw := self._process.stdout.readline(_LINE_AT_MOST):
+            line = raw.decode("utf-8", "replace").rstrip()
+            if len(raw) == _LINE_AT_MOST and not raw.endswith(b"\n"):
+                self._skip_rest()
+                line += " … (message clipped)"
+            level = self._level_of(line)
+            if level == "error":
+                self.last_error = line.strip()
+            if line:
+                self._log(level or "debug", line)
+
+    def _skip_rest(self) -> None:
+        assert self._process.stdout is not None
+        while raw := self._process.stdout.readline(_LINE_AT_MOST):
+            if raw.endswith(b"\n"):
+                return
+
+
+def _start(argv: Sequence[str], call: Call) -> "subprocess.Popen[bytes]":
+    # Killed with us, however we end: setpriv sets the parent-death signal.
+    guard = shutil.which("setpriv")
+    prefix = [guard, "--pdeathsig", "KILL"] if guard else []
+    try:
+        return subprocess.Popen(
+            [*prefix, *argv],
+            cwd=call.workdir,
+            env=dict(call.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise StepFailed(f"'{argv[0]}' cannot be started: {error.strerror}") from error
+
+
+def _follow(
+    process: "subprocess.Popen[bytes]", call: Call
+) -> StepFailed | StepTransient | None:
+    """Wait for the end; the error when it had to be ended."""
+    end = time.monotonic() + call.timeout_s
+    ending: StepFailed | StepTransient | None = None
+    while ending is None:
+        try:
+            process.wait(_POLL_S)
+            break
+        except subprocess.TimeoutExpired:
+            if call.cancelled.is_set():
+                ending = StepTransient(f"step '{call.command}' was cancelled")
+            elif time.monotonic() > end:
+                ending = StepFailed(
+                    f"step '{call.command}' took longer than {call.timeout_s:g} s"
+                )
+    _end_group(process)
+    return ending
+
+
+def _end_group(process: "subprocess.Popen[bytes]") -> None:
+    """End what is left of the process and of all that it started."""
+    if process.poll() is None:
+        _signal(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)
+    _signal(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def _message(command: str, status: int, last_error: str) -> str:
+    name = os.path.basename(command)
+    if status < 0:
+        ending = f"was killed by {signal.Signals(-status).name}"
+    else:
+        ending = f"ended with status {status}"
+    return f"'{name}' {ending}" + (f": {last_error}" if last_error else "")

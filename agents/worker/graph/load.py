@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a graph's name to the graph, or to everything that is wrong with it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from agents.worker.graph.conditions import OF_ERRORS, OF_TILES
+from agents.worker.graph.dformat import DataFormat
+from agents.worker.graph.model import (
+    POSITIONS,
+    Argument,
+    EngineName,
+    FileOf,
+    Fixed,
+    FromConfig,
+    FromTile,
+    Graph,
+    InFile,
+    OutFile,
+    Step,
+)
+from agents.worker.graph.shape import (
+    Arg,
+    ConfigArg,
+    FixedArg,
+    GraphShape,
+    InArg,
+    OutArg,
+    OutShape,
+    StepShape,
+    TileArg,
+)
+from streams.errors import InvalidGraph
+
+LIBRARY = files("agents.worker.graph") / "library"
+
+_OF_FILES = frozenset({EngineName.PYTHON, EngineName.CMD, EngineName.SNAP})
+"""Engines whose command is a file."""
+
+
+def load_graph(name: str, roots: Sequence[Path] = ()) -> Graph:
+    """The graph of that name: of our library, or a file below one of the roots.
+
+    Args:
+        name: `Pass`, `library/graph/Pass.json`, or a path, absolute or below a root.
+        roots: folders whose graphs and commands may be run.
+
+    Raises:
+        InvalidGraph: there is none, it may not be run, or it is wrong; with every
+            problem, each beginning with its JSON path.
+    """
+    text, folder = _text(name, roots)
+    document = _document(name, text)
+    try:
+        shape = GraphShape.model_validate(document)
+    except ValidationError as error:
+        raise InvalidGraph(name, [_problem(item) for item in error.errors()]) from None
+    problems: list[str] = []
+    graph = _graph(name, shape, _Commands(roots, folder, problems), document)
+    problems += _wrong_conditions(graph)
+    if problems:
+        raise InvalidGraph(name, problems)
+    return graph
+
+
+def library() -> list[str]:
+    """Names of the graphs that we ship."""
+    found = (entry.name for entry in LIBRARY.iterdir())
+    return sorted(n.removesuffix(".json") for n in found if n.endswith(".json"))
+
+
+def _text(name: str, roots: Sequence[Path]) -> tuple[str, Path | None]:
+    """The file's text, and its folder when it is not ours."""
+    short = name.rpartition("/")[2].removesuffix(".json")
+    if short in library() and name in (
+        short,
+        f"{short}.json",
+        f"library/{short}.json",
+        f"library/graph/{short}.json",
+    ):
+        return (LIBRARY / f"{short}.json").read_text("utf-8"), None
+    for path in _places(name, roots):
+        if path.is_file():
+            return path.read_text("utf-8"), path.parent
+    below = ", ".join(map(str, roots)) or "no folder (INGESTER_GRAPH_ROOTS is empty)"
+    known = ", ".join(library())
+    raise InvalidGraph(name, [f"unknown; shipped: {known}; files below: {below}"])
+
+
+def _places(name: str, roots: Sequence[Path]) -> list[Path]:
+    """Where a file of that name may lie: below a root, links followed."""
+    places = [(root / name).resolve() for root in roots]
+    allowed = [root.resolve() for root in roots]
+    return [p for p in places if any(p.is_relative_to(root) for root in allowed)]
+
+
+def _document(name: str, text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise InvalidGraph(name, [f"$: not JSON: {error}"]) from error
+    if not isinstance(document, dict):
+        found = type(document).__name__
+        raise InvalidGraph(name, [f"$: expected a JSON object, found {found}"])
+    return document
+
+
+class _Commands:
+    """Finds the files of steps, and notes those that may not be run."""
+
+    def __init__(
+        self, roots: Sequence[Path], folder: Path | None, problems: list[str]
+    ) -> None:
+        self._roots = [*([folder] if folder else []), *roots]
+        self._allowed = roots
+        self._problems = problems
+
+    def find(self, step: StepShape, index: int) -> str:
+        """The command with its whole path."""
+        if step.engine not in _OF_FILES:
+            return step.command
+        allowed = [root.resolve() for root in self._allowed]
+        for root in self._roots:
+            path = (root / step.command).resolve()
+            if path.is_file() and any(path.is_relative_to(a) for a in allowed):
+                return str(path)
+        below = ", ".join(map(str, self._allowed)) or "no folder"
+        self._problems.append(
+            f"$.processing_steps[{index}].command: '{step.command}' is no file below "
+            f"{below}"
+        )
+        return step.command
+
+
+def _graph(
+    name: str, shape: GraphShape, commands: _Commands, document: Mapping[str, Any]
+) -> Graph:
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return Graph(
+        name=name,
+        config=shape.config,
+        steps=tuple(
+            _step(step, commands.find(step, index))
+            for index, step in enumerate(shape.processing_steps)
+        ),
+        in_files=_by_position(
+            [
+                tuple(
+                    InFile(f.layer, f.extension, f.condition, f.optional) for f in group
+                )
+                for group in shape.in_files
+            ]
+        ),
+        out_files=_by_position(
+            [tuple(map(_out_file, group)) for group in shape.out_files]
+        ),
+        envs=tuple(shape.envs),
+        digest=hashlib.sha256(canonical.encode()).hexdigest(),
+    )
+
+
+def _by_position(groups: list[tuple[Any, ...]]) -> tuple[tuple[Any, ...], ...]:
+    return (*groups, *[()] * (POSITIONS - len(groups)))
+
+
+def _step(step: StepShape, command: str) -> Step:
+    return Step(
+        engine=step.engine,
+        command=command,
+        arguments={name: _argument(arg) for name, arg in step.args.items()},
+        condition=step.condition,
+        timeout_s=step.timeout_s,
+    )
+
+
+def _argument(arg: Arg) -> Argument:
+    match arg:
+        case FixedArg():
+            return Fixed(arg.value)
+        case ConfigArg():
+            return FromConfig(arg.value)
+        case TileArg():
+            return FromTile(arg.value)
+        case InArg():
+            return FileOf(arg.tile_index, arg.layer, arg.extension)
+        case OutArg():
+            return FileOf(0, arg.layer, arg.extension)
+
+
+def _out_file(out: OutShape) -> OutFile:
+    override = out.dformat_out
+    return OutFile(
+        layer=out.layer,
+        extension=out.extension,
+        action=out.action,
+        condition=out.condition,
+        error_condition=out.error_condition,
+        dformat_out=None
+        if override is None
+        else Fixed(override.value)
+        if isinstance(override, FixedArg)
+        else FromConfig(override.value),
+        data_format=DataFormat(
+            out.datatype,
+            out.nodata,
+            out.min_value,
+            out.max_value,
+            out.ext_min_value,
+            out.ext_max_value,
+            out.exponent,
+        ),
+        bands=out.nbands,
+    )
+
+
+def _wrong_conditions(graph: Graph) -> list[str]:
+    """Conditions that cannot be known where they stand."""
+    expected = ", ".join(sorted(OF_TILES))
+    problems = [
+        f"$.processing_steps[{index}].condition: '{step.condition}' is not for steps, "
+        f"expected one of {expected}"
+        for index, step in enumerate(graph.steps)
+        if step.condition not in OF_TILES
+    ]
+    problems += [
+        f"$.in_files[{position}][{index}].condition: '{file.condition}' is not for "
+        f"in_files, expected one of {expected}"
+        for position, group in enumerate(graph.in_files)
+        for index, file in enumerate(group)
+        if file.condition not in OF_TILES
+    ]
+    return problems + [
+        f"$.out_files[{position}][{index}].error_condition: '{file.error_condition}' "
+        f"is not about errors, expected one of {', '.join(sorted(OF_ERRORS))}"
+        for position, group in enumerate(graph.out_files)
+        for index, file in enumerate(group)
+        if file.error_condition is not None
+        and file.error_condition not in OF_ERRORS
+        and file.error_condition not in OF_TILES
+    ]
+
+
+def _problem(item: Mapping[str, Any]) -> str:
+    location = item["loc"]
+    path = "$" + "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}"
+        for index, part in enumerate(location)
+        if not _is_tag(location, index)
+    )
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "missing":
+        return f"{path}: missing"
+    found = json.dumps(item["input"], default=str)
+    return f"{path}: {message}, found {found[:80]}"
+
+
+def _is_tag(location: Sequence[str | int], index: int) -> bool:
+    """Is this part the `type` of an argument, which pydantic puts into the path?"""
+    before = location[:index]
+    return before[-1:] == ("dformat_out",) or before[-2:-1] == ("args",)

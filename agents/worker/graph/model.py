@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A processing graph as values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from agents.worker.graph.conditions import Condition
+from agents.worker.graph.dformat import DataFormat
+from streams.model import Scene, Tile
+
+POSITIONS = 3
+"""T0 the tile itself, T1 its previous, T2 its reference."""
+
+WORKDIR_KEY = "workdir"
+"""Configuration that is always there: the absolute path of the work folder."""
+
+
+class EngineName(StrEnum):
+    """What can carry out a step."""
+
+    PYTHON = "python"
+    CMD = "cmd"
+    NATIVE = "native"
+    DOCKER = "docker"
+    SNAP = "snap"
+
+
+class OutAction(StrEnum):
+    """What becomes of a file that a graph leaves."""
+
+    IGNORE = "to_ignore"
+    CREATE = "to_create"
+    INDEX = "to_index"
+    DELETE = "to_delete"
+
+
+class TileKey(StrEnum):
+    """What an argument can be told of the tile."""
+
+    SWATH = "swath"
+    NUMBER = "number"
+    SCENE = "scene"
+    DATE = "date"
+    COHDATE = "cohdate"
+    CONSTELLATION = "constellation"
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The value itself."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromConfig:
+    """A value of the configuration."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromTile:
+    """Something about the current tile."""
+
+    key: TileKey
+
+
+@dataclass(frozen=True, slots=True)
+class FileOf:
+    """Name of a layer's file, for the tile at a position."""
+
+    position: int
+    layer: str
+    extension: str
+
+
+Argument = Fixed | FromConfig | FromTile | FileOf
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command."""
+
+    engine: EngineName
+    command: str
+    """A script or program (absolute path), a native function, an image."""
+    arguments: dict[str, Argument]
+    condition: Condition
+    timeout_s: float | None
+    """None: the service's own limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFile:
+    """A layer to fetch before the steps."""
+
+    layer: str
+    extension: str
+    condition: Condition
+    optional: bool
+    """True: going on without it when the store never had it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutFile:
+    """A file that the steps leave, and what becomes of it."""
+
+    layer: str
+    extension: str
+    action: OutAction
+    condition: Condition
+    error_condition: Condition | None
+    dformat_out: Fixed | FromConfig | None
+    """Text `dtype,nodata,min,max` that overrides the format's first four."""
+    data_format: DataFormat
+    bands: int
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A processing graph, checked."""
+
+    name: str
+    config: dict[str, str]
+    steps: tuple[Step, ...]
+    in_files: tuple[tuple[InFile, ...], ...]
+    """By position."""
+    out_files: tuple[tuple[OutFile, ...], ...]
+    """By position."""
+    envs: tuple[str, ...]
+    """`KEY=VALUE` for containers."""
+    digest: str
+    """SHA-256 of the graph's canonical JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A tile and its scene."""
+
+    scene: Scene
+    tile: Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a graph is run on."""
+
+    tiles: tuple[Position, ...]
+    """One (scene graphs) or three: the tile, its previous or itself, its reference or
+    itself."""
+    config: dict[str, str]
+    """Effective: defaults, then the request's, then `workdir`."""
+    workdir: Path
+
+    def scenes(self) -> tuple[str, ...]:
+        """Scene names, by position."""
+        return tuple(position.scene.name for position in self.tiles)
+
+
+def context(
+    graph: Graph, tiles: tuple[Position, ...], config: dict[str, str], workdir: Path
+) -> Context:
+    """The context of a run, with the effective configuration."""
+    effective = {**graph.config, **config, WORKDIR_KEY: str(workdir)}
+    return Context(tiles, effective, workdir)

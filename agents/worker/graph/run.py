@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plan carried out: its commands one after the other."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+
+from agents.worker.graph.engine import Call, StepEngine
+from agents.worker.graph.model import Context
+from agents.worker.graph.plan import Command, Plan
+from streams.errors import PluginError
+
+# What a step may see of our environment: no INGESTER_*, which holds secrets.
+_PASSED_ON = frozenset(
+    {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"}
+    | {"GRAPHPATH", "SNAPPATH", "JAVA_HOME"}
+)
+_PASSED_ON_WITH = ("GDAL_", "PROJ_", "OMP_")
+
+Log = Callable[[str, str], None]
+
+
+def run_plan(
+    plan: Plan,
+    context: Context,
+    engines: Callable[[str], StepEngine],
+    *,
+    timeout_s: float,
+    cancelled: threading.Event,
+    log: Log,
+) -> None:
+    """Run the commands in order; the first that fails ends it.
+
+    Args:
+        plan: the commands.
+        context: of the plan; its work folder holds the inputs.
+        engines: an engine by name.
+        timeout_s: limit of a step that has none of its own.
+        cancelled: set when the run must stop.
+        log: takes level and line.
+
+    Raises:
+        StepError: a step failed; the class says how.
+        PluginError: an engine is not installed here.
+    """
+    environment = passed_on(os.environ)
+    for command in plan.commands:
+        engine = _engine(command, engines)
+        engine.run(
+            Call(
+                command=command.command,
+                arguments=command.arguments,
+                config=context.config,
+                workdir=context.workdir,
+                environment=environment,
+                timeout_s=command.timeout_s or timeout_s,
+                cancelled=cancelled,
+                log=log,
+            )
+        )
+
+
+def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of an environment that a step may see."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in _PASSED_ON or name.startswith(_PASSED_ON_WITH)
+    }
+
+
+def _engine(command: Command, engines: Callable[[str], StepEngine]) -> StepEngine:
+    try:
+        return engines(command.engine.value)
+    except PluginError as error:
+        raise PluginError(
+            f"step '{command.command}' needs the engine '{command.engine}': {error}"
+        ) from error

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which files a graph leaves, well ended or failed, and what becomes of them."""
+
+from dataclasses import dataclass
+
+from agents.worker.graph.conditions import (
+    OF_ERRORS,
+    OF_FILES,
+    Condition,
+    holds_for_tiles,
+)
+from agents.worker.graph.dformat import DataFormat, problems, with_text
+from agents.worker.graph.model import (
+    Context,
+    FileOf,
+    Fixed,
+    Graph,
+    OutAction,
+    OutFile,
+    Position,
+)
+from agents.worker.graph.plan import local_name
+from streams.errors import IngesterError, InvalidGraph
+from streams.failures import TREATMENT, Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file that the graph leaves."""
+
+    position: int
+    place: Position
+    layer: str
+    extension: str
+    action: OutAction
+    data_format: DataFormat
+    bands: int
+
+
+def select_outputs(
+    graph: Graph, context: Context, error: IngesterError | None, *, retriable: bool
+) -> list[Output]:
+    """The files whose conditions hold, in the graph's order.
+
+    Args:
+        graph: what was run.
+        context: on what.
+        error: why it failed; None when it did not.
+        retriable: may the task be tried again after a failure? If not, every failure
+            that is no passing one counts as fatal.
+
+    Raises:
+        InvalidGraph: the data format of a kept file cannot be understood.
+    """
+    return [
+        _output(graph, context, position, index, out)
+        for position, group in enumerate(graph.out_files[: len(context.tiles)])
+        for index, out in enumerate(group)
+        if _is_kept(context, position, out, error, retriable)
+    ]
+
+
+def _is_kept(
+    context: Context,
+    position: int,
+    out: OutFile,
+    error: IngesterError | None,
+    retriable: bool,
+) -> bool:
+    holds = _holds(context, position, out, out.condition, error, retriable)
+    if error is None or out.error_condition not in OF_ERRORS:
+        failed = error is not None
+        return holds and (out.condition in OF_ERRORS) is failed
+    expected = out.error_condition
+    return holds and _holds(context, position, out, expected, error, retriable)
+
+
+def _holds(
+    context: Context,
+    position: int,
+    out: OutFile,
+    condition: Condition | None,
+    error: IngesterError | None,
+    retriable: bool,
+) -> bool:
+    if condition in OF_FILES:
+        name = local_name(context, FileOf(position, out.layer, out.extension))
+        there = (context.workdir / name).exists()
+        return there is (condition is Condition.FILE_EXISTS)
+    if condition is Condition.ON_FAILURE:
+        return error is not None
+    if condition is Condition.ON_FATAL_FAILURE:
+        return error is not None and _is_fatal(error, retriable)
+    return condition is not None and holds_for_tiles(condition, context.scenes())
+
+
+def _is_fatal(error: IngesterError, retriable: bool) -> bool:
+    """A passing failure never is: what is deleted then would be missing later."""
+    cost = TREATMENT[error.failure].cost
+    return cost is Cost.NEVER or (cost is Cost.REQUEST and not retriable)
+
+
+def _output(
+    graph: Graph, context: Context, position: int, index: int, out: OutFile
+) -> Output:
+    path = f"$.out_files[{position}][{index}]"
+    data_format = out.data_format
+    try:
+        if out.dformat_out is not None:
+            data_format = with_text(data_format, _text(context, out.dformat_out))
+    except ValueError as error:
+        raise InvalidGraph(graph.name, [f"{path}.dformat_out: {error}"]) from error
+    wrong = problems(data_format) if out.action is OutAction.INDEX else []
+    if wrong:
+        raise InvalidGraph(graph.name, [f"{path}: {problem}" for problem in wrong])
+    return Output(
+        position,
+        context.tiles[position],
+        out.layer,
+        out.extension,
+        out.action,
+        data_format,
+        out.bands,
+    )
+
+
+def _text(context: Context, argument: object) -> str:
+    if isinstance(argument, Fixed):
+        return argument.value
+    key = getattr(argument, "key", "")
+    if key not in context.config:
+        raise ValueError(f"no configuration '{key}'")
+    return context.config[key]

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Work folders: one for each running order, none left behind."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import mkdtemp
+
+from streams.errors import NodeExhausted
+
+_LOCK = ".lock"
+
+
+class Workshop:
+    """A worker's own folder below the node's; a dead worker's is swept by the next.
+
+    A worker holds a lock on its folder as long as it lives, however it ends.
+    """
+
+    def __init__(self, node: Path, name: str) -> None:
+        node.mkdir(parents=True, exist_ok=True)
+        _sweep(node)
+        self._folder = Path(mkdtemp(prefix=f"{name}-", dir=node))
+        self._lock = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """An empty folder, removed with all it holds when the block ends.
+
+        Raises:
+            NodeExhausted: the disk is full.
+        """
+        try:
+            path = Path(mkdtemp(dir=self._folder))
+        except OSError as error:
+            if error.errno in NodeExhausted.ERRNOS:
+                raise NodeExhausted(f"work folder: {error.strerror}") from error
+            raise
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path)
+
+    def close(self) -> None:
+        """Remove the worker's folder."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+def _sweep(node: Path) -> None:
+    """Remove the folders of workers that are no more."""
+    for lock in node.glob(f"*/{_LOCK}"):
+        with suppress(FileNotFoundError, BlockingIOError):
+            descriptor = os.open(lock, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent, ignore_errors=True)
+            finally:
+                os.close(descriptor)
