@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the doors of catalogue, downloader and processor do alike: open, run, stop."""
 
+import os
 import signal
+import socket
 from datetime import UTC, datetime
 
 from agents.health import Pulse, serve
@@ -11,6 +13,11 @@ from infra.kafka.connection import connection
 from infra.kafka.reader import GroupReader
 from infra.kafka.writer import Writer
 from streams.topics import Topic
+
+
+def worker_name() -> str:
+    """Name of this worker in its facts: host and process."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def run_worker(

@@ -46,10 +46,13 @@ def stored_name(scene: Scene, tile: Tile, layer: str, extension: str) -> str:
 
 
 def object_uri(
-    root: str, area: str, scene: str, tile: str, attempt: int, name: str
+    root: str, area: str, scene: str, tile: str, attempt: str, name: str
 ) -> str:
-    """URI of an object of one attempt at a task."""
-    parts = (area, scene, "tiles", tile, str(attempt), name)
+    """URI of an object of one attempt at a task.
+
+    `attempt` is `d1`, `d2`, … of a download and `p1`, `p2`, … of a processing task.
+    """
+    parts = (area, scene, "tiles", tile, attempt, name)
     return "/".join((root.rstrip("/"), *map(_checked, parts)))
 
 

@@ -23,9 +23,11 @@ class Workshop:
     def __init__(self, node: Path, name: str) -> None:
         node.mkdir(parents=True, exist_ok=True)
         _sweep(node)
-        self._folder = Path(mkdtemp(prefix=f"{name}-", dir=node))
-        self._lock = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        # Hidden until it is locked: another worker may be sweeping.
+        hidden = Path(mkdtemp(prefix=f".{name}-", dir=node))
+        self._lock = os.open(hidden / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._folder = hidden.rename(node / hidden.name[1:])
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -53,7 +55,7 @@ class Workshop:
 
 def _sweep(node: Path) -> None:
     """Remove the folders of workers that are no more."""
-    for lock in node.glob(f"*/{_LOCK}"):
+    for lock in node.glob(f"[!.]*/{_LOCK}"):
         with suppress(FileNotFoundError, BlockingIOError):
             descriptor = os.open(lock, os.O_RDWR)
             try:

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the downloader does with an order: fetch, cut, store."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from agents.downloader.fetch import fetch
+from agents.downloader.provider import ImageProvider
+from agents.logs import logger
+from agents.worker import manifest
+from agents.worker.graph.engine import StepEngine
+from agents.worker.graph.load import load_graph
+from agents.worker.graph.model import (
+    Context,
+    Graph,
+    OutAction,
+    Position,
+    context,
+)
+from agents.worker.graph.plan import make_plan
+from agents.worker.graph.run import run_plan
+from agents.worker.graph.select import select_outputs
+from agents.worker.layers import base_name, object_uri, stored_name
+from agents.worker.loop import Desk, Facts
+from agents.worker.reply import reply
+from agents.worker.saved import LocalLayer, save
+from agents.worker.store import ObjectStore
+from agents.worker.workdir import Workshop
+from streams.envelope import Envelope
+from streams.errors import NoProviderDelivered
+from streams.events import DownloadDone, DownloadFailed, DownloadStarted
+from streams.failures import Failure
+from streams.model import Action, Delivery, Layer, Part, Tile
+from streams.orders import DownloadOrder
+
+_LOG = logger("downloader")
+
+
+@dataclass(frozen=True, slots=True)
+class Downloading:
+    """The trade of the downloader."""
+
+    worker: str
+    providers: Mapping[str, ImageProvider]
+    store: ObjectStore
+    storage_uri: str
+    engines: Callable[[str], StepEngine]
+    graph_roots: Sequence[Path]
+    workshop: Workshop
+    step_timeout_s: float
+    clock: Callable[[], datetime]
+
+    def begin(self, order: Envelope[DownloadOrder]) -> Facts:
+        """The attempt is started."""
+        m = order.message
+        started = DownloadStarted(m.area, m.task, m.attempt, self.worker)
+        return [reply(order, started, "downloader", self.clock())]
+
+    def carry_out(self, order: Envelope[DownloadOrder], desk: Desk) -> Facts:
+        """Fetch the product, cut it in its tiles, store their layers."""
+        m = order.message
+        uri = self._uri(m, m.scene.name, manifest.NAME)
+        done = manifest.recall(self.store, uri, DownloadDone)
+        if done is None:
+            done = self._download(m, desk)
+            if any(delivery.layers for delivery in done.deliveries):
+                done = manifest.record(self.store, uri, done)
+        _LOG.info(
+            f"downloaded {m.scene.name} from {done.provider}",
+            action="product_downloaded",
+            task=m.task,
+            attempt=m.attempt,
+        )
+        return [reply(order, done, "downloader", self.clock())]
+
+    def fail(
+        self, order: Envelope[DownloadOrder], error: Exception, failure: Failure
+    ) -> Facts:
+        """The attempt failed."""
+        m = order.message
+        trials = error.trials if isinstance(error, NoProviderDelivered) else ()
+        _LOG.warning(
+            f"download of {m.scene.name} failed: {error}",
+            action="download_failed",
+            task=m.task,
+            attempt=m.attempt,
+            failure=failure.value,
+        )
+        failed = DownloadFailed(
+            m.area, m.task, m.attempt, self.worker, failure, str(error), trials
+        )
+        return [reply(order, failed, "downloader", self.clock())]
+
+    def _download(self, m: DownloadOrder, desk: Desk) -> DownloadDone:
+        begin = time.monotonic()
+        graph = load_graph(m.settings.scene_graph, self.graph_roots)
+        with self.workshop.folder() as folder:
+            desk.step = "fetch"
+            product, trials = fetch(m.scene, self.providers, folder, time.monotonic)
+            deliveries = tuple(
+                Delivery(part.tile, self._cut(m, part, graph, work, desk))
+                for part, work in _work_folders(m.scene.parts, product)
+            )
+        return DownloadDone(
+            area=m.area,
+            task=m.task,
+            attempt=m.attempt,
+            worker=self.worker,
+            provider=trials[-1].provider,
+            deliveries=deliveries,
+            trials=tuple(trials),
+            duration_s=round(time.monotonic() - begin, 3),
+        )
+
+    def _cut(
+        self, m: DownloadOrder, part: Part, graph: Graph, work: Path, desk: Desk
+    ) -> tuple[Layer, ...]:
+        """Run the scene graph for one tile and store what it creates."""
+        tile = Tile(part.tile, m.scene.name, m.scene.date, "", part.swath, part.number)
+        here = Position(m.scene, tile)
+        settings = context(graph, (here,), m.settings.graph_config, work)
+        desk.step = f"graph {graph.name}"
+        run_plan(
+            make_plan(graph, settings),
+            settings,
+            self.engines,
+            timeout_s=self.step_timeout_s,
+            cancelled=desk.cancelled,
+            log=lambda level, line: _LOG.debug(line, level=level, task=m.task),
+        )
+        desk.step = "store"
+        return self._store_outputs(m, graph, settings)
+
+    def _store_outputs(
+        self, m: DownloadOrder, graph: Graph, settings: Context
+    ) -> tuple[Layer, ...]:
+        here = settings.tiles[0]
+        layers = []
+        for out in select_outputs(
+            graph, settings, None, retriable=m.settings.retriable
+        ):
+            if out.action is OutAction.CREATE:
+                base = base_name(here.scene, here.tile, out.layer)
+                local = LocalLayer(out.layer, out.extension, base, settings.workdir)
+                name = stored_name(here.scene, here.tile, out.layer, out.extension)
+                uri = self._uri(m, here.tile.name, name)
+                layers.append(save(local, uri, self.store, Action.CREATE))
+        return tuple(layers)
+
+    def _uri(self, m: DownloadOrder, tile: str, name: str) -> str:
+        root = m.settings.storage_uri or self.storage_uri
+        return object_uri(root, m.area, m.scene.name, tile, f"d{m.attempt}", name)
+
+
+def _work_folders(parts: Sequence[Part], product: Path) -> list[tuple[Part, Path]]:
+    """A folder with the product for each tile: no tile sees what another one left."""
+    if len(parts) == 1:
+        return [(parts[0], product)]
+    folders = []
+    for number, part in enumerate(parts):
+        work = product.with_name(f"{product.name}-tile-{number}")
+        # Links: a product of gigabytes is not copied for each of its bursts.
+        shutil.copytree(product, work, copy_function=os.link)
+        folders.append((part, work))
+    return folders

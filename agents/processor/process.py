@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the processor does with an order: fetch layers, run the graph, store, index."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from agents.logs import logger
+from agents.processor.indexer import Document, Entry, Indexer, TileLayers
+from agents.worker import manifest
+from agents.worker.graph.engine import StepEngine
+from agents.worker.graph.load import load_graph
+from agents.worker.graph.model import Context, Graph, OutAction, Position, context
+from agents.worker.graph.plan import Fetch, Plan, make_plan
+from agents.worker.graph.run import run_plan
+from agents.worker.graph.select import Output, select_outputs
+from agents.worker.layers import FOLDERS, base_name, object_uri, stored_name
+from agents.worker.loop import Desk, Facts
+from agents.worker.reply import reply
+from agents.worker.saved import LocalLayer, fetch, save
+from agents.worker.store import ObjectStore
+from agents.worker.workdir import Workshop
+from streams.envelope import Envelope
+from streams.errors import IngesterError, ObjectNotFound
+from streams.events import ProcessDone, ProcessFailed, ProcessStarted
+from streams.failures import Failure
+from streams.model import Action, Layer
+from streams.orders import ProcessOrder, Source
+
+_LOG = logger("processor")
+
+_ACTIONS = {OutAction.CREATE: Action.CREATE, OutAction.INDEX: Action.INDEX}
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """An output of the graph, stored."""
+
+    output: Output
+    layer: Layer
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """The trade of the processor."""
+
+    worker: str
+    indexers: Mapping[str, Indexer]
+    store: ObjectStore
+    storage_uri: str
+    engines: Callable[[str], StepEngine]
+    graph_roots: Sequence[Path]
+    workshop: Workshop
+    step_timeout_s: float
+    clock: Callable[[], datetime]
+
+    def begin(self, order: Envelope[ProcessOrder]) -> Facts:
+        """The attempt is started."""
+        m = order.message
+        started = ProcessStarted(m.area, m.task, m.attempt, self.worker)
+        return [reply(order, started, "processor", self.clock())]
+
+    def carry_out(self, order: Envelope[ProcessOrder], desk: Desk) -> Facts:
+        """Turn the tile into layers that an index knows."""
+        m = order.message
+        uri = self._uri(m, manifest.NAME)
+        done = manifest.recall(self.store, uri, ProcessDone)
+        if done is None:
+            done = self._process(m, desk)
+            if done.layers:
+                done = manifest.record(self.store, uri, done)
+        _LOG.info(
+            f"processed {m.task}: {len(done.layers)} layers",
+            action="tile_processed",
+            task=m.task,
+            attempt=m.attempt,
+        )
+        return [reply(order, done, "processor", self.clock())]
+
+    def fail(
+        self, order: Envelope[ProcessOrder], error: Exception, failure: Failure
+    ) -> Facts:
+        """The attempt failed."""
+        m = order.message
+        _LOG.warning(
+            f"processing of {m.task} failed: {error}",
+            action="process_failed",
+            task=m.task,
+            attempt=m.attempt,
+            failure=failure.value,
+        )
+        failed = ProcessFailed(
+            m.area, m.task, m.attempt, self.worker, failure, str(error)
+        )
+        return [reply(order, failed, "processor", self.clock())]
+
+    def _process(self, m: ProcessOrder, desk: Desk) -> ProcessDone:
+        begin = time.monotonic()
+        graph = load_graph(m.settings.tile_graph, self.graph_roots)
+        with self.workshop.folder() as folder:
+            work = folder / "work"
+            work.mkdir()
+            settings = context(graph, _positions(m), m.settings.graph_config, work)
+            layers = self._layers(m, graph, settings, desk)
+        return ProcessDone(
+            area=m.area,
+            task=m.task,
+            attempt=m.attempt,
+            worker=self.worker,
+            layers=tuple(layers),
+            duration_s=round(time.monotonic() - begin, 3),
+        )
+
+    def _layers(
+        self, m: ProcessOrder, graph: Graph, settings: Context, desk: Desk
+    ) -> list[Layer]:
+        """The layers that the graph leaves, stored and indexed.
+
+        Also when it failed: a graph may keep some files for that case.
+        """
+        plan = make_plan(graph, settings)
+        desk.step = "fetch"
+        self._fetch_inputs(m, plan, settings)
+        desk.step = f"graph {graph.name}"
+        error = self._run(m, plan, settings, desk)
+        desk.step = "store"
+        saved = self._save_outputs(m, graph, settings, error)
+        desk.step = "index"
+        documents = self._index(m, settings, saved)
+        if error is not None:
+            raise error
+        return [*(one.layer for one in saved), *documents]
+
+    def _fetch_inputs(self, m: ProcessOrder, plan: Plan, settings: Context) -> None:
+        sources = (m.current, m.previous or m.current, m.reference or m.current)
+        for wanted in plan.inputs:
+            layer = _find(sources[wanted.position], wanted)
+            if layer is not None:
+                place = settings.tiles[wanted.position]
+                base = base_name(place.scene, place.tile, wanted.file.layer)
+                local = LocalLayer(
+                    wanted.file.layer, wanted.file.extension, base, settings.workdir
+                )
+                fetch(layer, local, self.store)
+
+    def _run(
+        self, m: ProcessOrder, plan: Plan, settings: Context, desk: Desk
+    ) -> IngesterError | None:
+        try:
+            run_plan(
+                plan,
+                settings,
+                self.engines,
+                timeout_s=self.step_timeout_s,
+                cancelled=desk.cancelled,
+                log=lambda level, line: _LOG.debug(line, level=level, task=m.task),
+            )
+        except IngesterError as error:
+            return error
+        return None
+
+    def _save_outputs(
+        self,
+        m: ProcessOrder,
+        graph: Graph,
+        settings: Context,
+        error: IngesterError | None,
+    ) -> list[Saved]:
+        outputs = select_outputs(graph, settings, error, retriable=m.settings.retriable)
+        return [
+            self._save(m, out, settings.workdir)
+            for out in outputs
+            if out.action in _ACTIONS and _is_wanted(out, m.settings.layers)
+        ]
+
+    def _save(self, m: ProcessOrder, out: Output, workdir: Path) -> Saved:
+        place = out.place
+        base = base_name(place.scene, place.tile, out.layer)
+        local = LocalLayer(out.layer, out.extension, base, workdir)
+        name = stored_name(place.scene, place.tile, out.layer, out.extension)
+        layer = save(local, self._uri(m, name), self.store, _ACTIONS[out.action])
+        return Saved(out, layer, local.path)
+
+    def _index(
+        self, m: ProcessOrder, settings: Context, saved: Sequence[Saved]
+    ) -> list[Layer]:
+        """Enter the layers to be indexed, position by position, in every index."""
+        documents: list[Layer] = []
+        for position, place in enumerate(settings.tiles):
+            entries = tuple(
+                Entry(one.layer, one.file, one.output.bands, one.output.data_format)
+                for one in saved
+                if one.output.position == position
+                and one.output.action is OutAction.INDEX
+            )
+            if entries:
+                layers = TileLayers(
+                    m.area, place.tile, place.scene, m.settings.instances, entries
+                )
+                for indexer in self.indexers.values():
+                    for document in indexer.index(layers):
+                        documents.append(self._store_document(m, document, settings))
+        return documents
+
+    def _store_document(
+        self, m: ProcessOrder, document: Document, settings: Context
+    ) -> Layer:
+        name = f"{document.name}.{document.extension}"
+        file = settings.workdir / f".{name}"
+        file.write_bytes(document.content)
+        uri = self._uri(m, name)
+        size, digest = self.store.put(uri, file)
+        return Layer(
+            document.name, document.extension, uri, size, digest, Action.DESCRIBE
+        )
+
+    def _uri(self, m: ProcessOrder, name: str) -> str:
+        root = m.settings.storage_uri or self.storage_uri
+        tile = m.current.tile
+        return object_uri(root, m.area, tile.scene, tile.name, f"p{m.attempt}", name)
+
+
+def _positions(m: ProcessOrder) -> tuple[Position, ...]:
+    """T0, T1, T2: the tile stands for a previous or a reference that it lacks."""
+    sources = (m.current, m.previous or m.current, m.reference or m.current)
+    return tuple(Position(source.scene, source.tile) for source in sources)
+
+
+def _find(source: Source, wanted: Fetch) -> Layer | None:
+    """The layer that an in-file names; None when it may be absent, and is.
+
+    Raises:
+        ObjectNotFound: the log lists no such layer.
+    """
+    file = wanted.file
+    for layer in source.layers:
+        same = layer.extension == file.extension
+        folders = layer.extension in FOLDERS and file.extension in FOLDERS
+        if layer.name == file.layer and (same or folders):
+            return layer
+    if file.optional:
+        return None
+    there = ", ".join(f"{layer.name}.{layer.extension}" for layer in source.layers)
+    raise ObjectNotFound(
+        f"layer '{file.layer}.{file.extension}' of {source.tile.scene}/"
+        f"{source.tile.name}: never made; the log lists: {there or 'none'}"
+    )
+
+
+def _is_wanted(out: Output, wanted: Sequence[str]) -> bool:
+    return out.action is not OutAction.INDEX or not wanted or out.layer in wanted
