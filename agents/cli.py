@@ -7,7 +7,6 @@ import typer
 
 from agents.commands import (
     deadletters,
-    demo,
     publish,
     replay,
     run,
@@ -17,6 +16,7 @@ from agents.commands import (
     status,
     topics,
 )
+from agents.commands.demo.command import demo
 from agents.commands.terminal import ERR
 from streams.errors import IngesterError, InvalidGraph, InvalidRequest
 
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Satellite images to a Geocube, as Kafka event-sourced stream processors.",
 )
+app.callback()(stack.use_embedded_stack)
 app.command()(publish.publish)
 app.command()(status.status)
 app.command("replay")(replay.replay_log)
@@ -32,7 +33,7 @@ app.command()(run.run)
 app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.ps)
-app.command()(demo.demo)
+app.command()(demo)
 app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(deadletters.app, name="dead-letters")

@@ -41,6 +41,17 @@ class Gateway:
                 return tasks
             after = page["next"]
 
+    def stac_items(self, area: str) -> list[dict[str, Any]]:
+        """The STAC items of an area's indexed tiles."""
+        items: list[dict[str, Any]] = []
+        path: str | None = f"/stac/collections/{quote(area, safe='')}/items?limit=500"
+        while path is not None:
+            page = self._get(path) or {"features": [], "links": []}
+            items += page["features"]
+            following = [e["href"] for e in page["links"] if e["rel"] == "next"]
+            path = following[0].removeprefix(self._url) if following else None
+        return items
+
     def _get(self, path: str) -> Any:
         try:
             answer = self._http.request("GET", self._url + path)

@@ -13,7 +13,8 @@ import typer
 
 from agents.commands.terminal import OUT, AsJson, say_json, table
 from agents.commands.topics import layout
-from agents.settings import load_settings
+from agents.settings import Settings, load_settings
+from infra.geocube.client import GeocubeClient
 from infra.kafka import provision
 from infra.kafka.connection import connection
 from infra.local import postgres, s3
@@ -95,6 +96,15 @@ def start(workers: int, *, quiet: bool, extra: dict[str, str] | None = None) -> 
         prepare=lambda: _prepare(stack, environment),
     )
     return stack
+
+
+def geocube_client(settings: Settings) -> GeocubeClient:
+    """A client of the Geocube that the settings name."""
+    return GeocubeClient(
+        settings.geocube_address,
+        token=settings.geocube_token.get_secret_value() or None,
+        tls=settings.geocube_tls,
+    )
 
 
 def gateway_url(stack: Stack) -> str:

@@ -11,20 +11,11 @@ from rich.live import Live
 from rich.text import Text
 
 from agents.commands.gateway import Gateway
-from agents.commands.terminal import OUT, AsJson, say_json, table
+from agents.commands.terminal import OUT, STATUS_COLOURS, AsJson, say_json, table
 from agents.settings import Settings, load_settings
 from streams.errors import InvalidRequest
 from streams.model import Status
 from streams.progress import AreaStatus
-
-# What people know from the reference's graphs.
-_COLOURS = {
-    Status.NEW: "bright_black",
-    Status.PENDING: "blue",
-    Status.DONE: "green",
-    Status.RETRY: "yellow",
-    Status.FAILED: "red",
-}
 
 ENDED = frozenset(
     {
@@ -102,7 +93,7 @@ def _bar(kind: str, tally: dict[str, int]) -> Text:
     bar = Text(f"{kind:10} ")
     for one in (Status.DONE, Status.FAILED, Status.RETRY, Status.PENDING, Status.NEW):
         share = round(_BAR * tally[one.value] / total) if total else 0
-        bar.append("█" * share, style=_COLOURS[one])
+        bar.append("█" * share, style=STATUS_COLOURS[one])
     counts = ", ".join(f"{tally[s.value]} {s.value}" for s in Status if tally[s.value])
     return bar.append(f"  {counts or 'none'} of {total}")
 

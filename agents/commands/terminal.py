@@ -8,10 +8,26 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from streams.model import Status
+
 OUT = Console()
 ERR = Console(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")]
+
+# What people know from the reference's graphs.
+STATUS_COLOURS = {
+    Status.NEW: "bright_black",
+    Status.PENDING: "blue",
+    Status.DONE: "green",
+    Status.RETRY: "yellow",
+    Status.FAILED: "red",
+}
+
+
+def status_text(status: Status) -> str:
+    """A status in its colour."""
+    return f"[{STATUS_COLOURS[status]}]{status}[/]"
 
 
 def say_json(value: Any) -> None:

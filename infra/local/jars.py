@@ -25,6 +25,7 @@ def kafka_jars(cache: Path) -> Path:
     if asked := os.environ.get("KAFKA_HOME"):
         return Path(asked, "libs")
     pom = (files("infra.local") / "pom.xml").read_bytes()
+    cache = cache.absolute()  # Maven takes a relative path from the pom's folder
     folder = cache / f"kafka-{hashlib.sha256(pom).hexdigest()[:12]}"
     if not folder.exists():
         _fetch(pom, folder, cache)
