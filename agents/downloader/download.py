@@ -13,6 +13,7 @@ from agents.downloader.fetch import fetch
 from agents.downloader.provider import ImageProvider
 from agents.logs import logger
 from agents.worker import manifest
+from agents.worker.graph.check import scene_graph_problems
 from agents.worker.graph.engine import StepEngine
 from agents.worker.graph.load import load_graph
 from agents.worker.graph.model import (
@@ -32,7 +33,7 @@ from agents.worker.saved import LocalLayer, save
 from agents.worker.store import ObjectStore
 from agents.worker.workdir import Workshop
 from streams.envelope import Envelope
-from streams.errors import NoProviderDelivered
+from streams.errors import InvalidGraph, NoProviderDelivered
 from streams.events import DownloadDone, DownloadFailed, DownloadStarted
 from streams.failures import Failure
 from streams.model import Action, Delivery, Layer, Part, Tile
@@ -98,7 +99,7 @@ class Downloading:
 
     def _download(self, m: DownloadOrder, desk: Desk) -> DownloadDone:
         begin = time.monotonic()
-        graph = load_graph(m.settings.scene_graph, self.graph_roots)
+        graph = self._graph(m.settings.scene_graph)
         with self.workshop.folder() as folder:
             desk.step = "fetch"
             product, trials = fetch(m.scene, self.providers, folder, time.monotonic)
@@ -117,6 +118,18 @@ class Downloading:
             duration_s=round(time.monotonic() - begin, 3),
         )
 
+    def _graph(self, name: str) -> Graph:
+        """A graph that can be run on a scene: it may be another than the catalogue saw.
+
+        Raises:
+            InvalidGraph: it cannot.
+        """
+        graph = load_graph(name, self.graph_roots)
+        problems = scene_graph_problems(graph)
+        if problems:
+            raise InvalidGraph(name, problems)
+        return graph
+
     def _cut(
         self, m: DownloadOrder, part: Part, graph: Graph, work: Path, desk: Desk
     ) -> tuple[Layer, ...]:
@@ -131,7 +144,7 @@ class Downloading:
             self.engines,
             timeout_s=self.step_timeout_s,
             cancelled=desk.cancelled,
-            log=lambda level, line: _LOG.debug(line, level=level, task=m.task),
+            log=lambda level, line: getattr(_LOG, level)(line, task=m.task),
         )
         desk.step = "store"
         return self._store_outputs(m, graph, settings)

@@ -119,19 +119,37 @@ class Processing:
     ) -> list[Layer]:
         """The layers that the graph leaves, stored and indexed.
 
-        Also when it failed: a graph may keep some files for that case.
+        Also when it failed: a graph may keep some files for that case. What goes wrong
+        with these does not hide why it failed.
         """
         plan = make_plan(graph, settings)
         desk.step = "fetch"
         self._fetch_inputs(m, plan, settings)
         desk.step = f"graph {graph.name}"
         error = self._run(m, plan, settings, desk)
+        try:
+            layers = self._keep(m, graph, settings, error, desk)
+        except IngesterError as later:
+            if error is None:
+                raise
+            raise error from later
+        if error is not None:
+            raise error
+        return layers
+
+    def _keep(
+        self,
+        m: ProcessOrder,
+        graph: Graph,
+        settings: Context,
+        error: IngesterError | None,
+        desk: Desk,
+    ) -> list[Layer]:
+        """The files whose conditions hold, stored and indexed."""
         desk.step = "store"
         saved = self._save_outputs(m, graph, settings, error)
         desk.step = "index"
         documents = self._index(m, settings, saved)
-        if error is not None:
-            raise error
         return [*(one.layer for one in saved), *documents]
 
     def _fetch_inputs(self, m: ProcessOrder, plan: Plan, settings: Context) -> None:
@@ -156,7 +174,7 @@ class Processing:
                 self.engines,
                 timeout_s=self.step_timeout_s,
                 cancelled=desk.cancelled,
-                log=lambda level, line: _LOG.debug(line, level=level, task=m.task),
+                log=lambda level, line: getattr(_LOG, level)(line, task=m.task),
             )
         except IngesterError as error:
             return error

@@ -3,6 +3,7 @@
 unpacked so that no archive can do harm.
 """
 
+import errno
 import shutil
 import stat
 import zipfile
@@ -24,6 +25,15 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 _BLOCK = 1 << 20
 
+# What `zipfile` raises for archives that it cannot read: a RuntimeError for encrypted
+# ones, a ValueError for names that are not what they say.
+_UNREADABLE = (zipfile.BadZipFile, ZlibError, EOFError, RuntimeError, ValueError)
+
+# The file system refuses names that only a damaged or hostile archive has.
+_BAD_NAMES = frozenset(
+    {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -31,7 +41,7 @@ class Limits:
 
     total_bytes: int = 64 << 30
     """All entries together, unpacked. The largest Sentinel-1 product has 8 GB."""
-    ratio: int = 200
+    ratio: float = 200
     """Unpacked over packed size of one entry of more than a megabyte."""
     entries: int = 100_000
 
@@ -63,7 +73,11 @@ def unpack(archive: Path, into: Path, limits: Limits | None = None) -> None:
         try:
             with zipfile.ZipFile(archive) as zipped:
                 _extract(zipped, Path(aside), limits or Limits())
-        except (zipfile.BadZipFile, ZlibError, EOFError, NotImplementedError) as error:
+        except _UNREADABLE as error:
+            raise DamagedProduct(f"archive '{archive.name}': {error}") from error
+        except OSError as error:
+            if error.errno not in _BAD_NAMES:
+                raise
             raise DamagedProduct(f"archive '{archive.name}': {error}") from error
         for entry in Path(aside).iterdir():
             if (into / entry.name).exists():
@@ -111,8 +125,8 @@ def _extract(zipped: zipfile.ZipFile, into: Path, limits: Limits) -> None:
 
 def _check(entry: zipfile.ZipInfo, seen: set[str], limits: Limits) -> None:
     name = entry.filename
-    parts = PurePosixPath(name).parts
-    if name.startswith("/") or "\\" in name or ".." in parts or ":" in parts[0]:
+    first, parts = name.partition("/")[0], PurePosixPath(name).parts
+    if name.startswith("/") or "\\" in name or ".." in parts or ":" in first:
         raise zipfile.BadZipFile(f"entry '{name}' would land outside")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise zipfile.BadZipFile(f"entry '{name}' is a link")

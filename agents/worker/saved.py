@@ -5,16 +5,21 @@
 can be fetched as `SAFE`: both are the same object.
 """
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agents.worker.archive import pack, unpack
+from agents.worker.archive import Limits, pack, unpack
 from agents.worker.layers import FOLDERS
 from agents.worker.store import ObjectStore
 from streams.errors import DamagedProduct, StepFailed
 from streams.model import Action, Layer
+
+# Our own archives, known by their digest, may shrink as much as they like: rasters that
+# are empty for the most part do.
+_OURS = Limits(ratio=math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ def _entries(local: LocalLayer) -> list[str]:
 def _place(archive: Path, unpacked: Path, local: LocalLayer) -> None:
     """Unpack, and move what is named like the layer, else all of it, to its place."""
     unpacked.mkdir()
-    unpack(archive, unpacked)
+    unpack(archive, unpacked, _OURS)
     found = unpacked / local.path.name
     if not found.exists():
         unpacked.rename(local.path)

@@ -54,11 +54,11 @@ class FileStore:
     def get(self, uri: str, target: Path) -> tuple[int, str]:
         """Copy the object to `target`; see `ObjectStore.get`."""
         source = path_of(uri)
-        if not source.is_file():
-            raise ObjectNotFound(f"{uri}: no file there")
         with TemporaryDirectory(dir=target.parent, prefix=ASIDE) as folder:
             part = Path(folder, "object")
             with _border(uri):
+                if not source.is_file():
+                    raise ObjectNotFound(f"{uri}: no file there")
                 shutil.copyfile(source, part)
             found = measured(part)
             os.replace(part, target)

@@ -32,7 +32,7 @@ class LocalProvider:
             raise ProductNotFound(f"no product '{scene.name}' below {self._folder}")
         try:
             if product.is_dir():
-                shutil.copytree(product, into / product.name)
+                shutil.copytree(product, into / product.name, copy_function=_copy)
             else:
                 unpack(product, into)
         except OSError as error:
@@ -43,6 +43,14 @@ class LocalProvider:
         for folder in (self._folder / day, self._folder):
             for suffix in _SUFFIXES:
                 yield folder / f"{scene.name}{suffix}"
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file; a failure ends the whole copy: `copytree` would hide its cause."""
+    try:
+        shutil.copy2(source, target)
+    except OSError as error:
+        raise _problem(Path(source), error) from error
 
 
 def _problem(product: Path, error: OSError) -> ProviderError | NodeExhausted:

@@ -18,6 +18,17 @@ DTYPES = {
 """Names that graphs may use → numpy's name."""
 
 
+_RANGES = {
+    "uint8": (0, 2**8 - 1),
+    "uint16": (0, 2**16 - 1),
+    "uint32": (0, 2**32 - 1),
+    "int8": (-(2**7), 2**7 - 1),
+    "int16": (-(2**15), 2**15 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+}
+"""What fits in an integer type."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataFormat:
     """Stored type and range, and the physical range it stands for (Geocube's words).
@@ -74,6 +85,7 @@ def problems(data_format: DataFormat) -> list[str]:
     found = []
     if not data_format.dtype:
         found.append("data type missing")
+    found += _misfits(data_format)
     if not data_format.min_value < data_format.max_value:
         found.append(f"min {data_format.min_value} is not below max")
     if not data_format.ext_min_value < data_format.ext_max_value:
@@ -81,6 +93,21 @@ def problems(data_format: DataFormat) -> list[str]:
     if not data_format.exponent > 0:
         found.append(f"exponent {data_format.exponent} is not above 0")
     return found
+
+
+def _misfits(data_format: DataFormat) -> list[str]:
+    """Values of the format that its type cannot hold; a no-data of NaN is none."""
+    low, high = _RANGES.get(data_format.dtype, (-math.inf, math.inf))
+    values = {
+        "no-data": data_format.no_data,
+        "min": data_format.min_value,
+        "max": data_format.max_value,
+    }
+    return [
+        f"{name} {value:g} does not fit in {data_format.dtype}"
+        for name, value in values.items()
+        if not (math.isnan(value) or low <= value <= high)
+    ]
 
 
 def _number(field: str, text: str) -> float:

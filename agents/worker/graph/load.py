@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from agents.worker.graph.conditions import OF_ERRORS, OF_TILES
-from agents.worker.graph.dformat import DataFormat
+from agents.worker.graph.dformat import DataFormat, with_text
+from agents.worker.graph.dformat import problems as format_problems
 from agents.worker.graph.model import (
     POSITIONS,
     Argument,
@@ -22,10 +23,12 @@ from agents.worker.graph.model import (
     FromTile,
     Graph,
     InFile,
+    OutAction,
     OutFile,
     Step,
 )
 from agents.worker.graph.shape import (
+    UNKNOWN_KEY,
     Arg,
     ConfigArg,
     FixedArg,
@@ -64,6 +67,7 @@ def load_graph(name: str, roots: Sequence[Path] = ()) -> Graph:
     problems: list[str] = []
     graph = _graph(name, shape, _Commands(roots, folder, problems), document)
     problems += _wrong_conditions(graph)
+    problems += _wrong_formats(graph)
     if problems:
         raise InvalidGraph(name, problems)
     return graph
@@ -75,8 +79,8 @@ def library() -> list[str]:
     return sorted(n.removesuffix(".json") for n in found if n.endswith(".json"))
 
 
-def _text(name: str, roots: Sequence[Path]) -> tuple[str, Path | None]:
-    """The file's text, and its folder when it is not ours."""
+def _text(name: str, roots: Sequence[Path]) -> tuple[bytes, Path | None]:
+    """The file's content, and its folder when it is not ours."""
     short = name.rpartition("/")[2].removesuffix(".json")
     if short in library() and name in (
         short,
@@ -84,10 +88,10 @@ def _text(name: str, roots: Sequence[Path]) -> tuple[str, Path | None]:
         f"library/{short}.json",
         f"library/graph/{short}.json",
     ):
-        return (LIBRARY / f"{short}.json").read_text("utf-8"), None
+        return (LIBRARY / f"{short}.json").read_bytes(), None
     for path in _places(name, roots):
         if path.is_file():
-            return path.read_text("utf-8"), path.parent
+            return path.read_bytes(), path.parent
     below = ", ".join(map(str, roots)) or "no folder (INGESTER_GRAPH_ROOTS is empty)"
     known = ", ".join(library())
     raise InvalidGraph(name, [f"unknown; shipped: {known}; files below: {below}"])
@@ -95,20 +99,26 @@ def _text(name: str, roots: Sequence[Path]) -> tuple[str, Path | None]:
 
 def _places(name: str, roots: Sequence[Path]) -> list[Path]:
     """Where a file of that name may lie: below a root, links followed."""
+    if "\0" in name:
+        return []
     places = [(root / name).resolve() for root in roots]
     allowed = [root.resolve() for root in roots]
     return [p for p in places if any(p.is_relative_to(root) for root in allowed)]
 
 
-def _document(name: str, text: str) -> dict[str, Any]:
+def _document(name: str, text: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        document = json.loads(text.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
         raise InvalidGraph(name, [f"$: not JSON: {error}"]) from error
     if not isinstance(document, dict):
         found = type(document).__name__
         raise InvalidGraph(name, [f"$: expected a JSON object, found {found}"])
     return document
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 class _Commands:
@@ -246,6 +256,36 @@ def _wrong_conditions(graph: Graph) -> list[str]:
     ]
 
 
+def _wrong_formats(graph: Graph) -> list[str]:
+    """Data formats that no index would take, as far as they are known by now."""
+    found = []
+    for position, group in enumerate(graph.out_files):
+        for index, out in enumerate(group):
+            path = f"$.out_files[{position}][{index}]"
+            found += [f"{path}{problem}" for problem in _format_problems(graph, out)]
+    return found
+
+
+def _format_problems(graph: Graph, out: OutFile) -> list[str]:
+    data_format, override = out.data_format, out.dformat_out
+    text = (
+        graph.config.get(override.key)
+        if isinstance(override, FromConfig)
+        else override.value
+        if override is not None
+        else None
+    )
+    if text is not None:
+        try:
+            data_format = with_text(data_format, text)
+        except ValueError as error:
+            return [f".dformat_out: {error}"]
+    if out.action is not OutAction.INDEX or (override is not None and text is None):
+        return []
+    none = [".nbands: 0, expected at least 1"] if out.bands == 0 else []
+    return none + [f": {problem}" for problem in format_problems(data_format)]
+
+
 def _problem(item: Mapping[str, Any]) -> str:
     location = item["loc"]
     path = "$" + "".join(
@@ -254,13 +294,23 @@ def _problem(item: Mapping[str, Any]) -> str:
         if not _is_tag(location, index)
     )
     message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "missing":
-        return f"{path}: missing"
+    match item["type"]:
+        case "missing":
+            return f"{path}: missing"
+        case "union_tag_not_found":
+            return f"{path}.type: missing"
+        case "union_tag_invalid":
+            context = item["ctx"]
+            expected = context["expected_tags"]
+            return f"{path}.type: '{context['tag']}', expected one of {expected}"
+        case kind if kind == UNKNOWN_KEY:
+            return f"{path}: {message}"
     found = json.dumps(item["input"], default=str)
     return f"{path}: {message}, found {found[:80]}"
 
 
 def _is_tag(location: Sequence[str | int], index: int) -> bool:
     """Is this part the `type` of an argument, which pydantic puts into the path?"""
-    before = location[:index]
-    return before[-1:] == ("dformat_out",) or before[-2:-1] == ("args",)
+    # processing_steps, number, args, name, type; out_files, position, number,
+    # dformat_out, type
+    return index == 4 and (location[2] == "args" or location[3] == "dformat_out")

@@ -14,6 +14,7 @@ from agents.worker.graph.model import (
     Context,
     FileOf,
     Fixed,
+    FromConfig,
     Graph,
     OutAction,
     OutFile,
@@ -124,10 +125,9 @@ def _output(
     )
 
 
-def _text(context: Context, argument: object) -> str:
+def _text(context: Context, argument: Fixed | FromConfig) -> str:
     if isinstance(argument, Fixed):
         return argument.value
-    key = getattr(argument, "key", "")
-    if key not in context.config:
-        raise ValueError(f"no configuration '{key}'")
-    return context.config[key]
+    if argument.key not in context.config:
+        raise ValueError(f"no configuration '{argument.key}'")
+    return context.config[argument.key]

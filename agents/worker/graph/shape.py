@@ -9,9 +9,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
+    StrictInt,
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from agents.worker.graph.conditions import Condition
 from agents.worker.graph.dformat import dtype_of
@@ -38,8 +41,19 @@ def _condition(value: Any) -> Any:
     return "pass" if value in (None, "") else value
 
 
+def _lower_keys(value: Any) -> Any:
+    """Keys are known in any case."""
+    if not isinstance(value, dict):
+        return value
+    return {key.lower(): item for key, item in value.items()}
+
+
 Text = Annotated[str, BeforeValidator(_as_text)]
 When = Annotated[Condition, BeforeValidator(_condition)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+UNKNOWN_KEY = "unknown_key"
+"""Type of the error for keys that mean nothing."""
 
 _LEGACY = {"product": "__product__"}
 
@@ -50,20 +64,26 @@ class _Shape(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, value: Any) -> Any:
-        """Keys are known in any case; an unknown one is told with the nearest known."""
-        if not isinstance(value, dict):
-            return value
-        known = {name.lower(): name for name in cls.model_fields}
-        found: dict[str, Any] = {}
-        for key, item in value.items():
-            if key.lower() not in known:
-                near = get_close_matches(key.lower(), list(known), n=1)
-                hint = (
-                    f"did you mean '{near[0]}'?" if near else f"known: {sorted(known)}"
-                )
-                raise ValueError(f"unknown key '{key}'; {hint}")
-            found[known[key.lower()]] = item
+        """Keys in lower case; unknown ones are told with the nearest known."""
+        found = _lower_keys(value)
+        if not isinstance(found, dict):
+            return found
+        unknown = [_hint(key, list(cls.model_fields)) for key in found]
+        problems = [hint for hint in unknown if hint]
+        if problems:
+            raise PydanticCustomError(
+                UNKNOWN_KEY, "{problems}", {"problems": "; ".join(problems)}
+            )
         return found
+
+
+def _hint(key: str, known: list[str]) -> str:
+    """What to say of a key; nothing of a known one."""
+    if key in known:
+        return ""
+    near = get_close_matches(key, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+    return f"unknown key '{key}', {hint}"
 
 
 class _Named(_Shape):
@@ -110,7 +130,7 @@ class InArg(_Named):
     """`{"type": "in", "tile_index": …, "layer": …, "extension": …}`."""
 
     type: Literal["in"]
-    tile_index: int = Field(0, ge=0, le=2)
+    tile_index: StrictInt = Field(0, ge=0, le=2)
 
 
 class OutArg(_Named):
@@ -120,7 +140,12 @@ class OutArg(_Named):
 
 
 Arg = Annotated[
-    FixedArg | ConfigArg | TileArg | InArg | OutArg, Field(discriminator="type")
+    FixedArg | ConfigArg | TileArg | InArg | OutArg,
+    Field(discriminator="type"),
+    BeforeValidator(_lower_keys),
+]
+Override = Annotated[
+    FixedArg | ConfigArg, Field(discriminator="type"), BeforeValidator(_lower_keys)
 ]
 
 
@@ -131,14 +156,14 @@ class StepShape(_Shape):
     command: str = Field(min_length=1)
     args: Annotated[dict[str, Arg], BeforeValidator(_as_object)] = {}
     condition: When = Condition.PASS
-    timeout_s: float | None = Field(None, gt=0)
+    timeout_s: Number | None = Field(None, gt=0)
 
 
 class InShape(_Named):
     """One of `in_files`."""
 
     condition: When = Condition.PASS
-    optional: bool = False
+    optional: StrictBool = False
 
 
 class OutShape(_Named):
@@ -149,17 +174,15 @@ class OutShape(_Named):
     error_condition: Annotated[
         Condition | None, BeforeValidator(lambda v: v or None)
     ] = None
-    dformat_out: Annotated[FixedArg | ConfigArg, Field(discriminator="type")] | None = (
-        None
-    )
+    dformat_out: Override | None = None
     datatype: str = ""
-    nodata: float = 0.0
-    min_value: float = 0.0
-    max_value: float = 0.0
-    ext_min_value: float = 0.0
-    ext_max_value: float = 0.0
-    exponent: float = 1.0
-    nbands: int = Field(1, ge=0)
+    nodata: Number = 0.0
+    min_value: Number = 0.0
+    max_value: Number = 0.0
+    ext_min_value: Number = 0.0
+    ext_max_value: Number = 0.0
+    exponent: Number = 1.0
+    nbands: StrictInt = Field(1, ge=0)
 
     @field_validator("datatype")
     @classmethod

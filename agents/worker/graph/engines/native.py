@@ -50,7 +50,13 @@ class NativeEngine:
         ours, theirs = _CONTEXT.Pipe(duplex=False)
         process = _CONTEXT.Process(
             target=_child,
-            args=(theirs, target, str(call.workdir), dict(call.arguments)),
+            args=(
+                theirs,
+                target,
+                str(call.workdir),
+                dict(call.arguments),
+                dict(call.environment),
+            ),
             daemon=True,
         )
         process.start()
@@ -75,10 +81,17 @@ def _target(name: str) -> str:
 
 
 def _child(
-    answer: Connection, target: str, workdir: str, arguments: Mapping[str, str]
+    answer: Connection,
+    target: str,
+    workdir: str,
+    arguments: Mapping[str, str],
+    environment: Mapping[str, str],
 ) -> None:
     """In the step's process: run the function, send how it went."""
     os.setsid()
+    # The fork server was started with all of the worker's environment.
+    os.environ.clear()
+    os.environ.update(environment)
     # The fork server ends with the worker, and takes us with it.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.chdir(workdir)

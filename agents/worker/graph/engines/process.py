@@ -7,8 +7,11 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from uuid import uuid4
+
+import psutil
 
 from agents.worker.graph.engine import Call
 from streams.errors import StepFailed, StepFatal, StepTransient
@@ -16,6 +19,10 @@ from streams.errors import StepFailed, StepFatal, StepTransient
 # Exit statuses with a meaning of their own (sysexits.h), beside the lines' marks.
 EX_DATAERR = 65
 EX_TEMPFAIL = 75
+
+# In the environment of a step and of all that it starts: by it they are found again,
+# also those that went away from its process group.
+_MARK = "STEP_ID"
 
 _LINE_AT_MOST = 4096
 _GRACE_S = 5.0
@@ -47,16 +54,19 @@ def run_process(
     Raises:
         StepFatal, StepTransient, StepFailed: as `StepEngine.run`.
     """
-    process = _start(argv, call)
+    mark = uuid4().hex
+    process = _start(argv, call, mark)
     reader = _Reader(process, call, level_of)
     ending = _follow(process, call)
+    _end_all(process, mark)
     reader.join()
     status = process.returncode
     if ending:
         raise ending
     if status == 0:
         return
-    message = _message(argv[0], status, reader.last_error)
+    said = reader.last_error or reader.last_line
+    message = _message(argv[0], status, said)
     if status == EX_DATAERR or is_fatal(reader.last_error):
         raise StepFatal(message)
     if status == EX_TEMPFAIL or is_transient(reader.last_error):
@@ -71,6 +81,7 @@ class _Reader:
         self, process: "subprocess.Popen[bytes]", call: Call, level_of: Sieve
     ) -> None:
         self.last_error = ""
+        self.last_line = ""
         self._process = process
         self._log = call.log
         self._level_of = level_of
@@ -78,8 +89,8 @@ class _Reader:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the end of the output."""
-        self._thread.join()
+        """Wait for the end of the output: nobody is left who could write more."""
+        self._thread.join(_GRACE_S)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -92,6 +103,7 @@ class _Reader:
             if level == "error":
                 self.last_error = line.strip()
             if line:
+                self.last_line = line.strip()
                 self._log(level or "debug", line)
 
     def _skip_rest(self) -> None:
@@ -101,7 +113,7 @@ class _Reader:
                 return
 
 
-def _start(argv: Sequence[str], call: Call) -> "subprocess.Popen[bytes]":
+def _start(argv: Sequence[str], call: Call, mark: str) -> "subprocess.Popen[bytes]":
     # Killed with us, however we end: setpriv sets the parent-death signal.
     guard = shutil.which("setpriv")
     prefix = [guard, "--pdeathsig", "KILL"] if guard else []
@@ -109,7 +121,7 @@ def _start(argv: Sequence[str], call: Call) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             [*prefix, *argv],
             cwd=call.workdir,
-            env=dict(call.environment),
+            env={**call.environment, _MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -136,11 +148,10 @@ def _follow(
                 ending = StepFailed(
                     f"step '{call.command}' took longer than {call.timeout_s:g} s"
                 )
-    _end_group(process)
     return ending
 
 
-def _end_group(process: "subprocess.Popen[bytes]") -> None:
+def _end_all(process: "subprocess.Popen[bytes]", mark: str) -> None:
     """End what is left of the process and of all that it started."""
     if process.poll() is None:
         _signal(process.pid, signal.SIGTERM)
@@ -148,6 +159,19 @@ def _end_group(process: "subprocess.Popen[bytes]") -> None:
             process.wait(_GRACE_S)
     _signal(process.pid, signal.SIGKILL)
     process.wait()
+    end = time.monotonic() + _GRACE_S
+    while (left := list(_marked(mark))) and time.monotonic() < end:
+        for one in left:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(left, timeout=_POLL_S)
+
+
+def _marked(mark: str) -> Iterator[psutil.Process]:
+    """Processes that have the mark in their environment."""
+    for process in psutil.process_iter(["environ"]):
+        if (process.info["environ"] or {}).get(_MARK) == mark:
+            yield process
 
 
 def _signal(group: int, number: signal.Signals) -> None:
