@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the pages of `docs/reference` that say what stands in the code.
+
+python docs/generate.py            write them
+python docs/generate.py --check    only say which of them are stale; ends with 1
+"""
+
+import inspect
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import SecretStr
+
+from agents import plugins
+from agents.settings import PREFIX, Settings
+from streams import contract
+from streams.codec import MESSAGES
+from streams.events import Event
+from streams.topics import TOPICS, Cleanup, Scale, Topic
+
+REFERENCE = Path(__file__).parent / "reference"
+
+_GENERATED = "<!-- Written by docs/generate.py; change the code, not this page. -->"
+
+_SCALES = {
+    Scale.LOG: "INGESTER_TOPICS_LOG_PARTITIONS",
+    Scale.ORDERS: "INGESTER_TOPICS_ORDERS_PARTITIONS",
+    Scale.FEW: "INGESTER_TOPICS_FEW_PARTITIONS",
+}
+
+_ABOUT_TOPICS = """\
+`ingester topics create` makes them, `ingester topics describe` shows them as they are.
+Before each name stands `INGESTER_TOPIC_PREFIX`, which is empty by default. Keys are
+UTF-8 text, hashed with murmur2 as Java does. Values are Avro in Confluent framing: a
+zero byte, the schema's id in four bytes, the body; their fields are in
+[facts and other messages](facts.md). Headers are CloudEvents 1.0 in binary mode:
+`ce_specversion`, `ce_id`, `ce_type`, `ce_source`, `ce_time`, where they are known
+`ce_subject`, `ce_causationid` and `ce_correlationid`, and `content-type`."""
+
+_ABOUT_MESSAGES = """\
+Every message is one Avro record of `schemas/avro/`. Its released versions, shared types
+written out, are in `schemas/avro/released/`, and the gateway serves them under
+`/registry`. Times are UTC, in microseconds."""
+
+_ABOUT_SETTINGS = """\
+Each is a variable; without `INGESTER_` and in lower case also a key of the TOML file
+that `INGESTER_CONFIG` names. A setting may also be a file named like its variable, in
+lower case, in the folder `INGESTER_SECRETS_DIR`: for secrets, as Docker and Kubernetes
+hand them out. A variable wins over a secret file, a secret file over the TOML file.
+Lists are separated by commas. `ingester settings` shows the values that hold."""
+
+_ABOUT_PLUGINS = """\
+A plug-in is named where a list above asks for it, and gets as its options the variables
+that begin with its kind and name: `INGESTER_PROVIDER_LOCAL_FOLDER` is the option
+`folder` of the provider `local`. These are installed:"""
+
+
+def topics() -> Iterator[str]:
+    """Lines of the page about topics."""
+    yield from _head("Topics")
+    yield from _ABOUT_TOPICS.splitlines()
+    yield ""
+    rows = [
+        (f"[`{t.name}`](#{_anchor(t.name)})", t.key, t.holds, _kept(t)) for t in TOPICS
+    ]
+    yield from _table(("topic", "key", "holds", "kept"), rows)
+    for topic in TOPICS:
+        yield from _topic(topic)
+
+
+def _topic(topic: Topic) -> Iterator[str]:
+    setting = _SCALES[topic.scale]
+    default = Settings.model_fields[setting.removeprefix(PREFIX).lower()].default
+    linked = ", ".join(f"[`{m}`](facts.md#{m})" for m in topic.messages)
+    yield f"## {topic.name}"
+    yield ""
+    yield f"{topic.holds[0].upper()}{topic.holds[1:]}."
+    yield ""
+    rows = [
+        ("key", topic.key),
+        ("messages", linked or "rows as JSON, and one journal a partition"),
+        ("partitions", f"`{setting}` ({default})"),
+        ("kept", _kept(topic)),
+        ("written by", ", ".join(topic.writers)),
+        ("read by", ", ".join(topic.readers)),
+    ]
+    yield from _table(("", ""), rows)
+
+
+def _kept(topic: Topic) -> str:
+    days = topic.retention.days if topic.retention else 0
+    span = "1 day" if days == 1 else f"{days} days"
+    return {
+        Cleanup.KEEP: "for ever",
+        Cleanup.EXPIRE: span,
+        Cleanup.COMPACT: "the newest of each key",
+        Cleanup.COMPACT_EXPIRE: f"the newest of each key, {span} at most",
+    }[topic.cleanup]
+
+
+def facts() -> Iterator[str]:
+    """Lines of the page about messages."""
+    yield from _head("Facts and other messages")
+    yield from _ABOUT_MESSAGES.splitlines()
+    yield ""
+    schemas = contract.current()
+    happened = [n for n, cls in MESSAGES.items() if cls in get_args(Event)]
+    asked = [name for name in MESSAGES if name not in happened]
+    for title, names in (
+        ("Facts", happened),
+        ("Requests, orders and notices", asked),
+    ):
+        yield f"## {title}"
+        yield ""
+        for name in sorted(names):
+            yield from _message(name, schemas[name])
+    yield "## Shared types"
+    yield ""
+    for schema in sorted(_shared(schemas.values()), key=lambda s: str(s["name"])):
+        yield f"### {schema['name']}"
+        yield ""
+        yield _sentence(schema["doc"])
+        yield ""
+        if schema["type"] == "enum":
+            yield ", ".join(f"`{symbol}`" for symbol in schema["symbols"])
+            yield ""
+        else:
+            yield from _fields(schema)
+
+
+def _message(name: str, schema: dict[str, Any]) -> Iterator[str]:
+    release = contract.latest().get(contract.full_name(schema))
+    number = f"schema id {release.id}" if release else "not released"
+    topic = next((t.name for t in TOPICS if name in t.messages), "")
+    on = f", on [`{topic}`](topics.md#{_anchor(topic)})" if topic else ""
+    yield f"### {name}"
+    yield ""
+    yield f"{_sentence(schema['doc'])} `{contract.full_name(schema)}`, {number}{on}."
+    yield ""
+    yield from _fields(schema)
+
+
+def _fields(schema: dict[str, Any]) -> Iterator[str]:
+    rows = [
+        (f"`{f['name']}`", _type(f["type"]), _default(f), _plain(f["doc"]))
+        for f in schema["fields"]
+    ]
+    yield from _table(("field", "type", "default", "meaning"), rows)
+
+
+def _type(node: Any) -> str:
+    match node:
+        case list():
+            return " or ".join(_type(item) for item in node)
+        case {"type": "array"}:
+            return f"array of {_type(node['items'])}"
+        case {"type": "map"}:
+            return f"map of {_type(node['values'])}"
+        case {"logicalType": logical}:
+            return str(logical)
+        case {"name": name}:
+            return f"[{name}](#{str(name).lower()})"
+        case str() if "." in node:
+            name = node.rpartition(".")[2]
+            return f"[{name}](#{name.lower()})"
+        case dict():
+            return _type(node["type"])
+        case _:
+            return str(node)
+
+
+def _default(field: dict[str, Any]) -> str:
+    if "default" not in field:
+        return ""
+    return f"`{json.dumps(field['default'])}`"
+
+
+def _shared(nodes: Any) -> list[dict[str, Any]]:
+    """The named types inside of schemas, each once."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def look(node: Any, depth: int) -> None:
+        if isinstance(node, list):
+            for item in node:
+                look(item, depth)
+        elif isinstance(node, dict):
+            if node.get("type") in ("record", "enum") and depth:
+                found[node["name"]] = node
+            for value in node.values():
+                if isinstance(value, list | dict):
+                    look(value, depth + 1)
+
+    for node in nodes:
+        look(node, 0)
+    return list(found.values())
+
+
+def settings() -> Iterator[str]:
+    """Lines of the page about settings."""
+    yield from _head("Settings")
+    yield from _ABOUT_SETTINGS.splitlines()
+    yield ""
+    rows = [
+        (
+            f"`{PREFIX}{name}`".upper(),
+            _value(field.default),
+            _sentence(field.description or ""),
+            dict(field.json_schema_extra or {})["reader"],
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+    yield from _table(("variable", "default", "meaning", "read by"), rows)
+    yield "## Plug-ins"
+    yield ""
+    yield from _ABOUT_PLUGINS.splitlines()
+    yield ""
+    for kind in plugins.KINDS:
+        named = ((name, plugins.load(kind, name)) for name in plugins.names(kind))
+        rows = [(f"`{name}`", _first_words(factory)) for name, factory in named]
+        yield from _table((kind, "what its factory says"), rows)
+    yield "## Elsewhere"
+    yield ""
+    yield from _table(
+        ("variable", "meaning"),
+        [
+            ("`INGESTER_CONFIG`", "A TOML file with settings."),
+            ("`INGESTER_SECRETS_DIR`", "A folder of secret files."),
+            ("`INGESTER_CACHE`", "Where the embedded stack keeps Kafka's jars."),
+            ("`INGESTER_JAVA_HOME`", "The Java of the embedded Kafka."),
+            ("`KAFKA_HOME`", "A Kafka that is there: nothing is fetched by Maven."),
+        ],
+    )
+
+
+def _value(default: Any) -> str:
+    if isinstance(default, SecretStr):
+        return "(secret)"
+    text = ",".join(default) if isinstance(default, tuple) else str(default)
+    return f"`{text}`" if text else "(empty)"
+
+
+def _first_words(factory: Any) -> str:
+    return " ".join((inspect.getdoc(factory) or "").split("\n\n")[0].split())
+
+
+def _head(title: str) -> Iterator[str]:
+    yield _GENERATED
+    yield ""
+    yield f"# {title}"
+    yield ""
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    for cells in (head, ("---",) * len(head), *rows):
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    yield ""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def _plain(text: str) -> str:
+    return text.replace("__", "\\_\\_")  # not to be read as bold
+
+
+def _anchor(title: str) -> str:
+    return title.replace(".", "")
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page."""
+    found = {"topics": topics, "facts": facts, "settings": settings}
+    return {
+        REFERENCE / f"{name}.md": "\n".join(page()).rstrip() + "\n"
+        for name, page in found.items()
+    }
+
+
+def main() -> int:
+    """Write the pages, or say which are stale."""
+    stale = {
+        file: text
+        for file, text in pages().items()
+        if not file.exists() or file.read_text("utf-8") != text
+    }
+    if "--check" in sys.argv:
+        for file in stale:
+            sys.stderr.write(f"{file.name} is stale; run: python docs/generate.py\n")
+        return 1 if stale else 0
+    for file, text in stale.items():
+        file.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
