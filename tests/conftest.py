@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real servers for the tests: one embedded stack a run, a system of its own a test."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,12 @@ from tests.system import System
 
 _STATE = Path(__file__).parents[1] / ".ingester"
 
+# Two runs at once need two homes.
+_HOME = Path(os.environ.get("INGESTER_TEST_HOME", _STATE / "test"))
+
 
 def _stack() -> Stack:
-    home = Home.at(_STATE / "test", _STATE / "cache")
+    home = Home.at(_HOME, _STATE / "cache")
     return Stack(home, durable=False, kafka_heap_mb=512)
 
 
@@ -33,7 +37,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Begin with empty servers, whatever an earlier run left."""
     if not _is_worker(session):
         _stack().down()
-        shutil.rmtree(_STATE / "test", ignore_errors=True)
+        shutil.rmtree(_HOME, ignore_errors=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -75,7 +79,7 @@ def bucket(stack: Stack) -> str:
 def system(
     stack: Stack, database: str, bucket: str, tmp_path: Path
 ) -> Iterator[System]:
-    """An ingester with topics, database, bucket and folders of its own; nothing runs."""
+    """An ingester with topics, database and bucket of its own; nothing runs yet."""
     ingester = System.on(stack, database, bucket, tmp_path)
     ingester.provision()
     yield ingester

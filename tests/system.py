@@ -144,10 +144,23 @@ class System:
     # -- processes
 
     def start(self, *names: str, **settings: str) -> list[Process]:
-        """Start agents; `geocube` is the stand-in. Settings by lower-case name."""
+        """Start agents; `geocube` is the stand-in. Settings by lower-case name.
+
+        Returns when those that listen for others do.
+        """
         started = [self._start(name, settings) for name in names]
         self.processes += started
+        for name in names:
+            address = self.environment.get(f"{PREFIX}{name}_LISTEN".upper())
+            if address is not None:
+                wait_for(lambda address=address: self._listens(address))
         return started
+
+    def _listens(self, address: str) -> bool:
+        self._check()
+        host, _, port = address.rpartition(":")
+        with socket.socket() as client:
+            return client.connect_ex((host, int(port))) == 0
 
     def _start(self, name: str, settings: dict[str, str]) -> Process:
         log = self.folder / f"{name}-{len(list(self.folder.glob('*.log')))}.log"

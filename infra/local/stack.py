@@ -4,7 +4,6 @@
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -139,22 +138,18 @@ class Stack:
         if self.is_up():
             return
         self.home.socket.unlink(missing_ok=True)
-        argv = [sys.executable, "-m", "infra.local.supervisor"]
-        with self.home.log("supervisor").open("ab") as log:
-            process = subprocess.Popen(
-                [*argv, self.home.root, self.home.cache],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        folders = (str(self.home.root), str(self.home.cache))
+        pid = _spawn(
+            [sys.executable, "-m", "infra.local.supervisor", *folders],
+            self.home.log("supervisor"),
+        )
         end = time.monotonic() + _START_S
         while not self.is_up():
-            if process.poll() is not None or time.monotonic() > end:
+            if not _runs(pid) or time.monotonic() > end:
                 log_file = self.home.log("supervisor")
                 raise StackError(f"the supervisor does not start; see {log_file}")
             time.sleep(_POLL_S)
-        self.home.state().remember("supervisor", {"pid": process.pid})
+        self.home.state().remember("supervisor", {"pid": pid})
 
     def _wait(self, names: Iterable[str]) -> None:
         end = time.monotonic() + _READY_S
@@ -205,6 +200,22 @@ class Stack:
         if isinstance(answer, dict):
             raise StackError(f"'{order['do']}': {answer['error']}")
         return answer
+
+
+def _spawn(argv: Sequence[str], log: Path) -> int:
+    """Start a process in a session of its own, that outlives us; its id."""
+    write = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        argv[0],
+        argv,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), write, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
 
 
 def _runs(pid: int) -> bool:

@@ -43,7 +43,7 @@ def variable_name(band: str) -> str:
 
 
 def make_variables(settings: Settings) -> None:
-    """The variables and instances that the request names, as a Geocube's owner would."""
+    """The variables and instances that the request names: a Geocube's owner's job."""
     numbers = DataFormat(Dtype.UINT16, 0, 1, 65535)
     with geocube_client(settings) as geocube:
         for band in BANDS:
