@@ -26,7 +26,7 @@ def a_place(scene: str, tile: str = "T1", constellation: str = "sentinel1") -> P
 
 
 def a_context(
-    graph: Graph, workdir: Path, scenes: str = "AAA", **config: str
+    graph: Graph, workdir: Path, scenes: str = "AAA", /, **config: str
 ) -> Context:
     """A context on tiles of these scenes: T0, T1, T2."""
     return context(graph, tuple(map(a_place, scenes)), config, workdir)

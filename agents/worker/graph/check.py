@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from agents.worker.graph.conditions import compares_tiles
+from agents.worker.graph.conditions import Condition, compares_tiles
 from agents.worker.graph.model import (
     WORKDIR_KEY,
     FileOf,
@@ -48,10 +48,9 @@ def indexed_layers(graph: Graph) -> list[str]:
 def scene_graph_problems(graph: Graph) -> list[str]:
     """Why the graph cannot be run on a scene, which has one tile and no neighbours."""
     problems = [
-        f"$.processing_steps[{index}].condition: '{step.condition}' looks at other "
-        "tiles, a scene graph has none"
-        for index, step in enumerate(graph.steps)
-        if compares_tiles(step.condition)
+        f"{path}.condition: '{condition}' looks at other tiles, a scene graph has none"
+        for path, condition in _conditions_of_tile(graph)
+        if compares_tiles(condition)
     ]
     for index, step in enumerate(graph.steps):
         for name, argument in step.arguments.items():
@@ -71,6 +70,16 @@ def scene_graph_problems(graph: Graph) -> list[str]:
                 "scene graph can 'to_create'"
             )
     return problems
+
+
+def _conditions_of_tile(graph: Graph) -> Iterator[tuple[str, Condition]]:
+    """Conditions of the steps and of the files of T0."""
+    for index, step in enumerate(graph.steps):
+        yield f"$.processing_steps[{index}]", step.condition
+    for index, file in enumerate(graph.in_files[0]):
+        yield f"$.in_files[0][{index}]", file.condition
+    for index, out in enumerate(graph.out_files[0]):
+        yield f"$.out_files[0][{index}]", out.condition
 
 
 def _config_keys(graph: Graph) -> Iterator[tuple[str, str]]:

@@ -66,7 +66,7 @@ def make_plan(graph: Graph, context: Context) -> Plan:
     """What the graph will do in this context.
 
     Raises:
-        InvalidGraph: an argument cannot be known.
+        InvalidGraph: an argument cannot be known, or two inputs have one name.
     """
     problems: list[str] = []
     commands = tuple(
@@ -82,9 +82,10 @@ def make_plan(graph: Graph, context: Context) -> Plan:
         for step in graph.steps
         if holds_for_tiles(step.condition, context.scenes())
     )
+    inputs = _inputs(graph, context, problems)
     if problems:
         raise InvalidGraph(graph.name, problems)
-    return Plan(graph.name, graph.digest, _inputs(graph, context), commands)
+    return Plan(graph.name, graph.digest, inputs, commands)
 
 
 def local_name(context: Context, file: FileOf) -> str:
@@ -93,16 +94,21 @@ def local_name(context: Context, file: FileOf) -> str:
     return file_name(place.scene, place.tile, file.layer, file.extension)
 
 
-def _inputs(graph: Graph, context: Context) -> tuple[Fetch, ...]:
+def _inputs(
+    graph: Graph, context: Context, problems: list[str]
+) -> tuple[Fetch, ...]:
     """Each file once: the tile itself stands for a previous that it does not have."""
-    wanted: dict[tuple[str, str], Fetch] = {}
+    wanted: dict[str, Fetch] = {}
     for position, group in enumerate(graph.in_files[: len(context.tiles)]):
         for file in group:
             if holds_for_tiles(file.condition, context.scenes()):
-                place = FileOf(position, file.layer, file.extension)
-                name = local_name(context, place)
-                scene = context.tiles[position].scene.name
-                wanted.setdefault((scene, name), Fetch(position, file, name))
+                name = local_name(
+                    context, FileOf(position, file.layer, file.extension)
+                )
+                first = wanted.setdefault(name, Fetch(position, file, name))
+                scenes = [context.scenes()[p] for p in (first.position, position)]
+                if scenes[0] != scenes[1]:
+                    problems.append(f"file '{name}' of scenes {' and '.join(scenes)}")
     return tuple(wanted.values())
 
 
