@@ -73,6 +73,11 @@ class GeocubeClient:
         with named(f"variable '{name}'"):
             return variables.of_name(self._wire, name)
 
+    def variables(self) -> list[Variable]:
+        """All variables with their instances, in order of name."""
+        with named("variables"):
+            return variables.all_of(self._wire)
+
     def variable_of_instance(self, instance_id: str) -> Variable | None:
         """The variable of an instance, with that instance only; None: unknown id."""
         with named(f"instance '{instance_id}'"):

@@ -69,6 +69,13 @@ def of_name(wire: Wire, name: str) -> Variable | None:
     return _get(wire, pb.GetVariableRequest(name=name))
 
 
+def all_of(wire: Wire) -> list[Variable]:
+    """Every variable with all its instances, in order of name."""
+    request = pb.ListVariablesRequest()
+    items = wire.stream("ListVariables", request, pb.ListVariablesResponseItem)
+    return sorted((_variable(one.variable) for one in items), key=lambda one: one.name)
+
+
 def of_instance(wire: Wire, instance_id: str) -> Variable | None:
     """The variable of an instance, with that instance only."""
     return _get(wire, pb.GetVariableRequest(instance_id=instance_id))

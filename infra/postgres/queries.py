@@ -8,13 +8,14 @@ from typing import LiteralString, cast
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
-def _load() -> dict[str, LiteralString]:
-    text = (files("infra.postgres") / "queries.sql").read_text("utf-8")
+def load_queries(package: str) -> dict[str, LiteralString]:
+    """The statements of a package's `queries.sql`, by name."""
+    text = (files(package) / "queries.sql").read_text("utf-8")
     _, *parts = _NAME.split(text)
     names, bodies = parts[::2], parts[1::2]
     queries = {name: body.strip() for name, body in zip(names, bodies, strict=True)}
-    # They are literals of this package, in a file that SQL tools can open.
+    # They are literals of the package, in a file that SQL tools can open.
     return cast(dict[str, LiteralString], queries)
 
 
-QUERIES = _load()
+QUERIES = load_queries("infra.postgres")

@@ -5,9 +5,9 @@
 SELECT pg_advisory_xact_lock(hashtextextended('geocube standin schema', 0));
 
 -- name: foreign_schema
--- True when a schema `geocube` is there that is not ours.
-SELECT to_regnamespace('geocube') IS NOT NULL
-   AND to_regclass('geocube.standin') IS NULL;
+-- A row when a schema `geocube` is there that is not ours.
+SELECT WHERE to_regnamespace('geocube') IS NOT NULL
+         AND to_regclass('geocube.standin') IS NULL;
 
 -- name: create_aoi
 INSERT INTO geocube.aoi (id, hash, wkb, west, south, east, north)
@@ -61,7 +61,7 @@ WHERE (%(name)s::text IS NULL
           WHEN 'ILIKE' THEN r.tags ->> wanted.key ILIKE wanted.value
           ELSE r.tags ->> wanted.key = wanted.value END,
           false))
-ORDER BY r.datetime
+ORDER BY r.datetime, r.id
 LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint;
 
 -- name: add_tags
@@ -74,7 +74,8 @@ WHERE id = ANY(%(ids)s::uuid[]);
 
 -- name: lock_records
 -- Nobody hangs a dataset on them until we have looked.
-SELECT id FROM geocube.records WHERE id = ANY(%(ids)s::uuid[]) FOR UPDATE;
+SELECT id FROM geocube.records WHERE id = ANY(%(ids)s::uuid[])
+ORDER BY id FOR UPDATE;
 
 -- name: used_records
 SELECT record_id FROM geocube.datasets WHERE record_id = ANY(%(ids)s::uuid[])
@@ -88,10 +89,10 @@ WHERE id = ANY(%(ids)s::uuid[])
 -- name: create_variable
 INSERT INTO geocube.variables (
     id, name, unit, description, bands, dtype, no_data, min_value, max_value,
-    palette, resampling_alg)
+    resampling_alg)
 VALUES (
     %(id)s, %(name)s, %(unit)s, %(description)s, %(bands)s, %(dtype)s, %(no_data)s,
-    %(min_value)s, %(max_value)s, %(palette)s, %(resampling_alg)s)
+    %(min_value)s, %(max_value)s, %(resampling_alg)s)
 ON CONFLICT (name) DO NOTHING
 RETURNING id;
 

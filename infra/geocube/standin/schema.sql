@@ -37,7 +37,6 @@ CREATE TABLE IF NOT EXISTS geocube.variables (
     no_data double precision NOT NULL,
     min_value double precision NOT NULL,
     max_value double precision NOT NULL,
-    palette text NOT NULL,
     resampling_alg text NOT NULL
 );
 
@@ -71,6 +70,7 @@ CREATE TABLE IF NOT EXISTS geocube.datasets (
     container_uri text NOT NULL REFERENCES geocube.containers,
     subdir text NOT NULL,
     bands bigint[] NOT NULL,
+    -- Deletions end before they answer: only a test makes another status, or a lock.
     status text NOT NULL DEFAULT 'ACTIVE'
         CHECK (status IN ('ACTIVE', 'TODELETE', 'INACTIVE')),
     dtype text NOT NULL,
