@@ -94,17 +94,13 @@ def local_name(context: Context, file: FileOf) -> str:
     return file_name(place.scene, place.tile, file.layer, file.extension)
 
 
-def _inputs(
-    graph: Graph, context: Context, problems: list[str]
-) -> tuple[Fetch, ...]:
+def _inputs(graph: Graph, context: Context, problems: list[str]) -> tuple[Fetch, ...]:
     """Each file once: the tile itself stands for a previous that it does not have."""
     wanted: dict[str, Fetch] = {}
     for position, group in enumerate(graph.in_files[: len(context.tiles)]):
         for file in group:
             if holds_for_tiles(file.condition, context.scenes()):
-                name = local_name(
-                    context, FileOf(position, file.layer, file.extension)
-                )
+                name = local_name(context, FileOf(position, file.layer, file.extension))
                 first = wanted.setdefault(name, Fetch(position, file, name))
                 scenes = [context.scenes()[p] for p in (first.position, position)]
                 if scenes[0] != scenes[1]:

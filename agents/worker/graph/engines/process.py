@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from typing import IO
 from uuid import uuid4
 
 import psutil
@@ -94,23 +95,28 @@ class _Reader:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        while raw := self._process.stdout.readline(_LINE_AT_MOST):
-            line = raw.decode("utf-8", "replace").rstrip()
-            if len(raw) == _LINE_AT_MOST and not raw.endswith(b"\n"):
-                self._skip_rest()
-                line += " … (message clipped)"
-            level = self._level_of(line)
-            if level == "error":
-                self.last_error = line.strip()
-            if line:
-                self.last_line = line.strip()
-                self._log(level or "debug", line)
+        with self._process.stdout as output:
+            while raw := output.readline(_LINE_AT_MOST):
+                self._take(raw, output)
 
-    def _skip_rest(self) -> None:
-        assert self._process.stdout is not None
-        while raw := self._process.stdout.readline(_LINE_AT_MOST):
-            if raw.endswith(b"\n"):
-                return
+    def _take(self, raw: bytes, output: IO[bytes]) -> None:
+        line = raw.decode("utf-8", "replace").rstrip()
+        if len(raw) == _LINE_AT_MOST and not raw.endswith(b"\n"):
+            _skip_rest(output)
+            line += " … (message clipped)"
+        level = self._level_of(line)
+        if level == "error":
+            self.last_error = line.strip()
+        if line:
+            self.last_line = line.strip()
+            self._log(level or "debug", line)
+
+
+def _skip_rest(output: IO[bytes]) -> None:
+    """Read to the end of the line."""
+    while raw := output.readline(_LINE_AT_MOST):
+        if raw.endswith(b"\n"):
+            return
 
 
 def _start(argv: Sequence[str], call: Call, mark: str) -> "subprocess.Popen[bytes]":
