@@ -6,7 +6,9 @@ from tempfile import TemporaryDirectory
 
 import rasterio
 import rasterio.shutil
+from rasterio._err import CPLE_BaseError  # no public name, and no RasterioError
 from rasterio.enums import Resampling
+from rasterio.errors import RasterioIOError
 
 
 def write_cog(
@@ -32,23 +34,28 @@ def write_cog(
     Raises:
         RasterioIOError: the source cannot be read to its end.
     """
-    options = {
-        "driver": "COG",
-        "BLOCKSIZE": 512,
-        "COMPRESS": "ZSTD",
-        "PREDICTOR": "YES",  # 2 for integers, 3 for floating point
-        "OVERVIEW_RESAMPLING": overviews.name.upper(),
-        "SPARSE_OK": "TRUE",
-        "BIGTIFF": "IF_SAFER",
-        "NUM_THREADS": threads,
-    }
     with TemporaryDirectory(dir=target.parent, prefix=".cog-") as aside:
         # A virtual raster takes the no-data tag; the source stays as it is.
         virtual = Path(aside, "source.vrt")
         rasterio.shutil.copy(source, virtual, driver="VRT")
-        if no_data is not None:
-            with rasterio.open(virtual, "r+") as raster:
+        with rasterio.open(virtual, "r+") as raster:
+            has_complex = any(dtype.startswith("complex") for dtype in raster.dtypes)
+            if no_data is not None:
                 raster.nodata = no_data
+        options = {
+            "driver": "COG",
+            "BLOCKSIZE": 512,
+            "COMPRESS": "ZSTD",
+            # 2 for integers, 3 for floating point; there is none for complex numbers.
+            "PREDICTOR": "NO" if has_complex else "YES",
+            "OVERVIEW_RESAMPLING": overviews.name.upper(),
+            "SPARSE_OK": "TRUE",
+            "BIGTIFF": "IF_SAFER",
+            "NUM_THREADS": threads,
+        }
         made = Path(aside, "cog.tif")
-        rasterio.shutil.copy(virtual, made, **options)
+        try:
+            rasterio.shutil.copy(virtual, made, **options)
+        except CPLE_BaseError as error:
+            raise RasterioIOError(str(error)) from error
         made.rename(target)
