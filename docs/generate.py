@@ -7,6 +7,7 @@ python docs/generate.py --check    only say which of them are stale; ends with 1
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -219,7 +220,7 @@ def settings() -> Iterator[str]:
     yield ""
     for kind in plugins.KINDS:
         named = ((name, plugins.load(kind, name)) for name in plugins.names(kind))
-        rows = [(f"`{name}`", _first_words(factory)) for name, factory in named]
+        rows = [(f"`{name}`", _words(factory)) for name, factory in named]
         yield from _table((kind, "what its factory says"), rows)
     yield "## Elsewhere"
     yield ""
@@ -242,8 +243,10 @@ def _value(default: Any) -> str:
     return f"`{text}`" if text else "(empty)"
 
 
-def _first_words(factory: Any) -> str:
-    return " ".join((inspect.getdoc(factory) or "").split("\n\n")[0].split())
+def _words(factory: Any) -> str:
+    """What a docstring says before its sections."""
+    text = re.split(r"^(?:Args|Returns|Raises):", inspect.getdoc(factory), flags=re.M)
+    return " ".join(text[0].split())
 
 
 def _head(title: str) -> Iterator[str]:
