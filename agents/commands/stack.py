@@ -151,33 +151,44 @@ def agent_services(
     numbers = range(1, workers + 1)
     return [
         _geocube(stack, environment),
-        _agent("workflow", environment),
-        _agent("catalogue", environment, after=("geocube",)),
-        *(_agent("downloader", environment, number=n) for n in numbers),
+        _agent(stack, "workflow", environment),
+        _agent(stack, "catalogue", environment, after=("geocube",)),
+        *(_agent(stack, "downloader", environment, number=n) for n in numbers),
         *(
-            _agent("processor", environment, number=n, after=("geocube",))
+            _agent(stack, "processor", environment, number=n, after=("geocube",))
             for n in numbers
         ),
-        _agent("projector", environment),
-        _agent("gateway", environment, port=stack.port("gateway")),
+        _agent(stack, "projector", environment),
+        _gateway(stack, environment),
     ]
 
 
 def _agent(
-    name: str,
+    stack: Stack,
+    agent: str,
     environment: dict[str, str],
     *,
     number: int = 0,
-    port: int = 0,
     after: tuple[str, ...] = (),
 ) -> Service:
+    name = f"{agent}-{number}" if number else agent
+    port = stack.port(f"{name}-health")
     return Service(
-        name=f"{name}-{number}" if number else name,
-        argv=(sys.executable, "-m", "agents", "run", name),
-        environment=environment,
+        name=name,
+        argv=(sys.executable, "-m", "agents", "run", agent),
+        environment={**environment, "INGESTER_HEALTH_LISTEN": f"127.0.0.1:{port}"},
         port=port,
         after=after,
         stop_timeout_s=90.0,
+    )
+
+
+def _gateway(stack: Stack, environment: dict[str, str]) -> Service:
+    return Service(
+        name="gateway",
+        argv=(sys.executable, "-m", "agents", "run", "gateway"),
+        environment=environment,
+        port=stack.port("gateway"),
     )
 
 

@@ -12,6 +12,13 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
+from streams.errors import StackError
+
+_SOCKET = "supervisor.sock"
+
+# Of a socket's path: 108 bytes on Linux, 104 elsewhere, with the zero at its end.
+_LONGEST_SOCKET = 103
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -25,6 +32,12 @@ class Home:
     def at(root: Path, cache: Path | None = None) -> "Home":
         """The home in a folder; made if it is not there, for this user alone."""
         root = root.absolute()
+        if len(os.fsencode(root / _SOCKET)) > _LONGEST_SOCKET:
+            raise StackError(
+                f"folder '{root}': its path is too long for a socket in it, expected "
+                f"{_LONGEST_SOCKET - len(_SOCKET)} bytes at most; set INGESTER_HOME to "
+                "a shorter one"
+            )
         cache = (cache or root / "cache").absolute()
         for folder in (root, root / "data", root / "log", cache):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -33,7 +46,7 @@ class Home:
     @property
     def socket(self) -> Path:
         """Where the supervisor listens."""
-        return self.root / "supervisor.sock"
+        return self.root / _SOCKET
 
     def data(self, name: str) -> Path:
         """Data folder of a service."""

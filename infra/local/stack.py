@@ -71,8 +71,12 @@ class Stack:
 
     def add(self, services: Sequence[Service]) -> None:
         """Start services and wait until they are ready."""
-        self._ask({"do": "add", "services": [asdict(s) for s in services]})
+        self.start(services)
         self._wait([service.name for service in services])
+
+    def start(self, services: Sequence[Service]) -> None:
+        """Start services, those that do not run yet; returns at once."""
+        self._ask({"do": "add", "services": [asdict(s) for s in services]})
 
     def remove(self, names: Sequence[str]) -> None:
         """Stop services kindly."""
@@ -202,7 +206,7 @@ class Stack:
         return answer
 
 
-def _spawn(argv: Sequence[str], log: Path) -> int:
+def _spawn(argv: list[str], log: Path) -> int:
     """Start a process in a session of its own, that outlives us; its id."""
     write = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(

@@ -17,6 +17,7 @@ from agents.commands.demo.products import PLACES, make_products
 from agents.commands.demo.request import make_variables, request_document
 from agents.commands.gateway import Gateway
 from agents.commands.publish import send_request
+from agents.commands.stack import geocube_client
 from agents.commands.status import follow_area
 from agents.commands.terminal import OUT, status_text, table
 from agents.settings import Settings, load_settings
@@ -67,6 +68,7 @@ def _ingest(stack: Stack, area: str) -> None:
     send_request(settings, request)
     OUT.print(f"sent {file}")
     found = follow_area(settings, area, _TIMEOUT_S)
+    OUT.print()
     if found["status"] != AreaStatus.DONE_WITH_FAILURES:
         raise StackError(
             f"the demo ended as '{found['status']}', expected 'done-with-failures' for "
@@ -90,7 +92,7 @@ def _show_chains(gateway: Gateway, area: str) -> None:
     """Each place's tiles in order of date: on whose results each was built."""
     tasks = {task["id"]: task for task in gateway.tasks(area)}
     tiles = [task for task in tasks.values() if task["kind"] == Kind.PROCESS]
-    found = table("Chains", "place", "date", "status", "previous", "reference", "cause")
+    found = table("Chains", "place", "date", "status", "previous", "reference")
     for tile in sorted(tiles, key=lambda task: (task["cell"], task["acquired_at"])):
         found.add_row(
             tile["cell"],
@@ -98,7 +100,6 @@ def _show_chains(gateway: Gateway, area: str) -> None:
             status_text(Status(tile["status"])),
             _day(tasks.get(tile["previous"])),
             _day(tasks.get(tile["reference"])),
-            tile["message"],
         )
     OUT.print(found)
 
@@ -108,27 +109,32 @@ def _day(task: dict[str, Any] | None) -> str:
 
 
 def _show_index(settings: Settings, area: str) -> None:
+    """How many layers readers find: by STAC, and in the Geocube."""
     items = Gateway(settings).stac_items(area)
     assets = [asset for item in items for asset in item["assets"].values()]
+    with geocube_client(settings) as geocube:
+        known = geocube.containers([asset["href"] for asset in assets])
     size = sum(asset["file:size"] for asset in assets)
     OUT.print(
-        f"{len(assets)} layers of {len(items)} tiles indexed in the Geocube and in "
-        f"STAC, {size / 1e6:.1f} MB of Cloud Optimized GeoTIFF, for example"
+        f"{len(assets)} layers of {len(items)} tiles ({size / 1e6:.1f} MB of Cloud "
+        f"Optimized GeoTIFF) are found by STAC, {len(known)} of them in the Geocube; "
+        "for example"
     )
-    OUT.print(f"  {assets[0]['href']}", highlight=False)
+    OUT.print(f"  {assets[0]['href']}", highlight=False, soft_wrap=True)
 
 
 def _say_what_is_next(area: str, *, keep: bool) -> None:
     OUT.rule("what to try next")
-    begin = [] if keep else [("ingester up", "start the stack again, with these data")]
-    for command, meaning in (
+    begin = [] if keep else [("up", "start the stack again, with these data")]
+    for arguments, meaning in (
         *begin,
-        (f"ingester status {area}", "the same bars as above"),
-        ("ingester topics tail tasks", "the facts of the log, decoded"),
-        ("ingester replay --compare", "fold the log again and compare the read model"),
-        ("ingester publish .ingester/demo-request.json --dry-run", "scenes and chains"),
-        ("ingester ps", "what runs, and where"),
-        ("ingester down", "stop it"),
+        (f"status {area}", "the same bars as above"),
+        ("topics tail tasks", "the newest facts of the log, decoded"),
+        ("replay --compare", "fold the log again, compare with the read model"),
+        ("publish .ingester/demo-request.json --dry-run", "scenes and chains"),
+        ("ps", "what runs, and where"),
+        ("down", "stop it"),
     ):
-        OUT.print(f"  [bold]{command:55}[/] {meaning}", highlight=False)
-    OUT.print("  (the command is in .ingester/venv/bin)", highlight=False)
+        OUT.print(f"  # {meaning}", style="dim", highlight=False)
+        command = f"  .ingester/venv/bin/ingester {arguments}"
+        OUT.print(command, highlight=False, soft_wrap=True)
