@@ -9,6 +9,7 @@ import stat
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from zlib import error as ZlibError
@@ -27,11 +28,19 @@ _BLOCK = 1 << 20
 
 # What `zipfile` raises for archives that it cannot read: a RuntimeError for encrypted
 # ones, a ValueError for names that are not what they say.
-_UNREADABLE = (zipfile.BadZipFile, ZlibError, EOFError, RuntimeError, ValueError)
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    ZlibError,
+    LZMAError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+)
 
-# The file system refuses names that only a damaged or hostile archive has.
-_BAD_NAMES = frozenset(
-    {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL}
+# The file system refuses names that only a damaged or hostile archive has; an OSError
+# without a number is how `bz2` calls its data damaged.
+_DAMAGE = frozenset(
+    {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, None}
 )
 
 
@@ -76,7 +85,7 @@ def unpack(archive: Path, into: Path, limits: Limits | None = None) -> None:
         except _UNREADABLE as error:
             raise DamagedProduct(f"archive '{archive.name}': {error}") from error
         except OSError as error:
-            if error.errno not in _BAD_NAMES:
+            if error.errno not in _DAMAGE:
                 raise
             raise DamagedProduct(f"archive '{archive.name}': {error}") from error
         for entry in Path(aside).iterdir():
