@@ -247,4 +247,3 @@ def test_what_is_there_already_stays(tmp_path, into):
 def test_archive_that_is_not_there_is_no_damaged_product(tmp_path, into):
     with pytest.raises(FileNotFoundError):
         unpack(tmp_path / "gone.zip", into)
-

@@ -47,9 +47,7 @@ def trade(tmp_path):
 
     def make(*providers, **changes):
         named = {f"p{number}": one for number, one in enumerate(providers)}
-        trade = Downloading(
-            **{**equipment(tmp_path), "providers": named} | changes
-        )
+        trade = Downloading(**{**equipment(tmp_path), "providers": named} | changes)
         made.append(trade)
         return trade
 
@@ -62,7 +60,9 @@ def trade(tmp_path):
 def an_order(attempt=1, parts=(Part("S"),), **settings):
     scene = Scene("S", "landsat", NOW, parts=parts)
     return ordered(
-        DownloadOrder(AREA, f"{AREA}/S", attempt, "i1", some_settings(**settings), scene)
+        DownloadOrder(
+            AREA, f"{AREA}/S", attempt, "i1", some_settings(**settings), scene
+        )
     )
 
 
@@ -198,12 +198,8 @@ def test_scene_is_cut_in_its_tiles(trade, tmp_path):
 
 
 def test_no_tile_sees_what_another_one_left(trade, tmp_path):
-    graph = _cutting(
-        tmp_path, TO + "open(to, 'w').write(str(sorted(os.listdir())))"
-    )
-    carried_out(
-        trade(Provider(PRODUCT)), an_order(parts=PARTS, scene_graph=graph)
-    )
+    graph = _cutting(tmp_path, TO + "open(to, 'w').write(str(sorted(os.listdir())))")
+    carried_out(trade(Provider(PRODUCT)), an_order(parts=PARTS, scene_graph=graph))
     for tile in ("T1", "T2"):
         seen = stored(tmp_path)[f"demo/S/tiles/{tile}/d1/20240101_{tile}_x.txt"]
         assert seen.decode() == str(sorted([f"20240101_{tile}_x.txt", "S"]))

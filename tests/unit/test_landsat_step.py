@@ -30,9 +30,7 @@ def _extract(product, out="20230502_tile_*.tif"):
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "layers"), [(LEVEL_1, LAYERS_1), (LEVEL_2, LAYERS_2)]
-)
+@pytest.mark.parametrize(("name", "layers"), [(LEVEL_1, LAYERS_1), (LEVEL_2, LAYERS_2)])
 def test_every_band_of_a_product_becomes_a_layer(name, layers, tmp_path):
     found = _extract(make_product(tmp_path, name))
     assert list(found) == sorted([*layers, "QA_PIXEL"])
@@ -201,9 +199,7 @@ def _real(pattern):
         ("landsat-c2-l2/LC08_L2SP_*", [*LAYERS_2, "QA_PIXEL"]),
     ],
 )
-def test_real_product_gives_valid_layers_with_its_own_pixels(
-    pattern, layers, tmp_path
-):
+def test_real_product_gives_valid_layers_with_its_own_pixels(pattern, layers, tmp_path):
     for product in _real(pattern)[:3]:
         work = tmp_path / product.name
         work.mkdir()

@@ -123,7 +123,9 @@ def test_folder_of_the_products_name_is_the_product(place, uri):
     [("tif", "x.tif"), ("SAFE", "x.SAFE"), ("dim", "x.dim"), ("data", "x.data")],
 )
 def test_layer_that_the_graph_did_not_make_is_named(extension, missing, place, uri):
-    with pytest.raises(StepFailed, match=f"layer 'layer': the graph made no '{missing}'"):
+    with pytest.raises(
+        StepFailed, match=f"layer 'layer': the graph made no '{missing}'"
+    ):
         save(place(extension), uri, FileStore(), Action.CREATE)
 
 
