@@ -16,11 +16,16 @@ from infra.minio.client import border, connect
 # Parts of uploads whose worker died; a large upload takes hours, not days.
 _ABANDONED_DAYS = 7
 
+# MinIO takes no rule for abandoned uploads: it removes them by itself, after a day.
+_NO_SUCH_RULE = frozenset({"InvalidArgument", "NotImplemented"})
+
 _THERE = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 
 
 def provision_bucket(bucket: str, options: Mapping[str, str]) -> None:
     """Make the bucket if it is not there, and have abandoned uploads removed.
+
+    Can be called again, also by several at once.
 
     Args:
         bucket: name.
@@ -46,4 +51,8 @@ def provision_bucket(bucket: str, options: Mapping[str, str]) -> None:
                 days_after_initiation=_ABANDONED_DAYS
             ),
         )
-        client.set_bucket_lifecycle(bucket, LifecycleConfig([rule]))
+        try:
+            client.set_bucket_lifecycle(bucket, LifecycleConfig([rule]))
+        except S3Error as error:
+            if error.code not in _NO_SUCH_RULE:
+                raise
