@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Geocube's stand-in on a port of its own, spoken to without our client."""
 
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from rasterio.enums import Resampling
 from rasterio.transform import from_origin
 
 from infra.geocube.pb import geocube_pb2 as pb
+from infra.geocube.standin.answers import Refusal
 from infra.geocube.standin.database import Database
 from infra.geocube.standin.rasters import Rasters
 from infra.geocube.standin.service import serve
@@ -56,14 +58,15 @@ class Geocube:
 
     def ask(self, method: str, **fields):
         """The answer to a call; of a stream, the list of its items."""
-        request = getattr(pb, f"{method}Request")(**fields)
+        name = "GetVersion" if method == "Version" else method
+        request = getattr(pb, f"{name}Request")(**fields)
         path = f"/geocube.Geocube/{method}"
         options = {"timeout": 20, "metadata": self._metadata}
         send = pb.GetVersionRequest.SerializeToString
         if method in STREAMS:
-            item = getattr(pb, f"{method}ResponseItem").FromString
+            item = getattr(pb, f"{name}ResponseItem").FromString
             return list(self.channel.unary_stream(path, send, item)(request, **options))
-        answer = getattr(pb, f"{method}Response").FromString
+        answer = getattr(pb, f"{name}Response").FromString
         return self.channel.unary_unary(path, send, answer)(request, **options)
 
     def refused(self, method: str, **fields) -> Refused:
@@ -102,6 +105,36 @@ class Geocube:
         """The refusal of a container."""
         container = pb.Container(uri=str(uri), managed=managed, datasets=datasets)
         return self.refused("IndexDatasets", container=container)
+
+
+class Faults(grpc.ServerInterceptor):
+    """Between the port and the stand-in: makes calls fail as told, and counts them."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self._planned: dict[str, deque[tuple[Refusal, bool]]] = defaultdict(deque)
+
+    def plan(self, method: str, *refusals: Refusal, done: bool = False) -> None:
+        """Refuse the next calls of a method; `done`: after they were carried out."""
+        self.calls.clear()
+        self._planned[method] = deque((refusal, done) for refusal in refusals)
+
+    def intercept_service(self, continuation, details):
+        method = details.method.rpartition("/")[2]
+        self.calls[method] += 1
+        handler = continuation(details)
+        if not self._planned[method]:
+            return handler
+        refusal, done = self._planned[method].popleft()
+
+        def refuse(request, context):
+            if done:
+                handler.unary_unary(request, context)
+            refusal.answer(context)
+
+        return grpc.unary_unary_rpc_method_handler(
+            refuse, handler.request_deserializer, handler.response_serializer
+        )
 
 
 def refusal(error: grpc.RpcError) -> Refused:

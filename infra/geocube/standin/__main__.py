@@ -29,18 +29,16 @@ def run(settings: Mapping[str, str]) -> None:
     Raises:
         StackError: a setting is missing, or the database is another Geocube's.
     """
+    address = _setting(settings, "INGESTER_GEOCUBE_LISTEN")
+    dsn = _setting(settings, "INGESTER_GEOCUBE_DSN")
+    rasters, token = Rasters(_s3(settings)), settings.get("INGESTER_GEOCUBE_TOKEN", "")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with Database(_setting(settings, "INGESTER_GEOCUBE_DSN")) as database:
+    with Database(dsn) as database:
         database.prepare()
         # Listens only now: who can connect is answered.
-        server, _ = serve(
-            _setting(settings, "INGESTER_GEOCUBE_LISTEN"),
-            database,
-            Rasters(_s3(settings)),
-            settings.get("INGESTER_GEOCUBE_TOKEN", ""),
-        )
+        server, _ = serve(address, database, rasters, token)
         stop.wait()
         server.stop(_GRACE_S).wait()
 

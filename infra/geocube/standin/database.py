@@ -21,6 +21,7 @@ QUERIES = load_queries(PACKAGE)
 # As many as the reference server holds.
 _CONNECTIONS = 5
 _TIMEOUT_S = 10.0
+_STATEMENT_S = 30
 
 
 class Transaction:
@@ -63,6 +64,8 @@ class Database:
                 "row_factory": dict_row,
                 "application_name": "geocube-standin",
                 "connect_timeout": int(_TIMEOUT_S),
+                # No call waits for ever for another one's lock.
+                "options": f"-c statement_timeout={_STATEMENT_S}s",
             },
         )
 
