@@ -11,7 +11,7 @@ import asyncio
 import os
 import time
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,7 +31,7 @@ from infra.kafka.lag import Lag, partition_of
 from infra.kafka.writer import Writer
 from streams.envelope import Record
 from streams.release import outstanding
-from streams.table import decode_row
+from streams.table import Row, decode_row
 from streams.topics import TASKS
 
 _LOG = logger("workflow")
@@ -53,7 +53,7 @@ class Workflow:
         self._settings = settings
         self._topic = settings.topic_prefix + TASKS.name
         self._table = dependency_table(app, settings)
-        self._table.on_recover(self._recover)
+        self._table.on_recover(lambda: _or_die(self._recover()))
         self._positions: dict[int, int] = {}
         kafka = connection(settings, "ingester-workflow")
         self._writer = Writer(kafka, linger_ms=2)
@@ -63,6 +63,9 @@ class Workflow:
         self._waiting: list[Event] = []
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._is_assigned = False
+        self._is_whole = False
         self.pulse = Pulse()
 
     async def gather(self, stream: Any) -> None:
@@ -88,13 +91,39 @@ class Workflow:
 
     async def resend_overdue(self) -> None:
         """Look after orders that nobody began: send again those that were lost."""
+        if not self._waiting:
+            self.pulse.beat()
         overdue = await asyncio.to_thread(self._watch.lost)
         orders = [record for task in overdue for record in self._orders_again(task)]
         if orders:
             _LOG.warning("sending lost orders again", action="resent", n=len(orders))
             await self._write(orders)
 
+    async def hand_over(self) -> None:
+        """Partitions may go to another agent: end the batch in hand, begin no other.
+
+        Their next owner reads the table from its changelog. What we wrote after that
+        would be missing there, and lie over what the next owner writes.
+        """
+        self._is_assigned = self._is_whole = False
+        async with self._writing:
+            self._waiting.clear()
+            self._arrived.clear()
+            self._taken.set()
+
+    def take_over(self) -> None:
+        """Partitions are assigned; their table comes back next."""
+        self._is_assigned = True
+
     async def _handle(self, events: list[Event]) -> None:
+        async with self._writing:
+            if not self._is_whole:
+                return  # they come again once the table is back
+            await self._fold_parts(events)
+            for event in events:
+                event.ack()
+
+    async def _fold_parts(self, events: list[Event]) -> None:
         parts: dict[int, list[Event]] = defaultdict(list)
         for event in events:
             parts[event.message.partition].append(event)
@@ -102,12 +131,10 @@ class Workflow:
             fresh = await self._fresh(partition, group)
             if fresh:
                 await self._fold(partition, fresh)
-        for event in events:
-            event.ack()
 
     async def _fresh(self, partition: int, group: list[Event]) -> list[Record]:
         """The records that follow the table's position, and none if one is missing."""
-        if TP(self._topic, partition) not in self._app.consumer.assignment():
+        if partition not in self._ours():
             return []  # gone to another agent, which folds them
         position = self._positions.get(partition, -1)
         records = [record(event) for event in group if event.message.offset > position]
@@ -157,24 +184,44 @@ class Workflow:
         for key, value in rows.items():
             self._table.data[key.encode()] = value
 
+    def _ours(self) -> set[int]:
+        assigned = self._app.consumer.assignment()
+        return {tp.partition for tp in assigned if tp.topic == self._topic}
+
     async def _recover(self) -> None:
         """The table came back from its changelog: make it whole by the journals."""
+        async with self._writing:
+            if self._is_assigned:  # else the next assignment has overtaken this one
+                await self._make_whole()
+                self._is_whole = self._is_assigned
+
+    async def _make_whole(self) -> None:
         self._positions.clear()
         self._watch.forget()
         again: list[Record] = []
+        ours = self._ours()
         for key in [k for k in self._table.data if journal.is_journal(k.decode())]:
+            partition = journal.partition_of(key.decode())
+            if partition not in ours:
+                continue  # of a time when it was
             position, rows = journal.read_journal(self._table.data[key])
             self._lay(rows)
-            partition = journal.partition_of(key.decode())
             self._positions[partition] = position
             again += journal.row_records(partition, rows)
             again += [r for task in rows for r in self._orders_again(task)]
+        self._watch.see(dict(self._rows_of(ours)))
+        await self._write(again)
+        _LOG.info("table recovered", action="recovered", positions=self._positions)
+
+    def _rows_of(self, partitions: set[int]) -> Iterator[tuple[str, Row]]:
+        """Rows of these partitions; those that went to others are still about."""
         for key, value in self._table.data.items():
             name = key.decode()
             if not journal.is_journal(name):
-                self._watch.see({name: decode_row(name, value)})
-        await self._write(again)
-        _LOG.info("table recovered", action="recovered", positions=self._positions)
+                row = decode_row(name, value)
+                where = partition_of(row.area, self._settings.topics_log_partitions)
+                if where in partitions:
+                    yield name, row
 
     def _orders_again(self, task: str) -> list[Record]:
         order = outstanding(View(self._stored), task)
@@ -209,11 +256,21 @@ def run(settings: Settings) -> None:
     async def watch() -> None:
         await _or_die(workflow.resend_overdue())
 
+    async def hand_over(*_: Any, **__: Any) -> None:
+        await _or_die(workflow.hand_over())
+
+    async def take_over(*_: Any, **__: Any) -> None:
+        workflow.take_over()
+
+    app.on_partitions_assigned.connect(take_over)
+    app.on_partitions_revoked.connect(hand_over)
+    app.on_before_shutdown.connect(hand_over)
     app.agent(task_log(app, settings), name="workflow", concurrency=1)(fold)
     app.task(fold_batches)
     app.timer(_WATCH_EVERY_S)(watch)
     serve(settings.health_listen, workflow.pulse)
     worker = faust.Worker(app, loglevel="WARN", redirect_stdouts=False, quiet=True)
+    worker.spinner = None  # it draws on what may be a log file
     worker.execute_from_commandline()
 
 

@@ -30,6 +30,8 @@ def build_app(settings: Settings) -> faust.App:
         consumer_auto_offset_reset="earliest",
         processing_guarantee="at_least_once",
         store="memory://",
+        # A table in memory is read anew from its changelog whoever takes it over.
+        table_standby_replicas=0,
         topic_partitions=settings.topics_log_partitions,
         topic_replication_factor=settings.topics_replicas,
         topic_disable_leader=True,
