@@ -47,10 +47,16 @@ def run_worker(
         lambda: datetime.now(UTC),
         parallel=parallel,
         drain_s=settings.worker_drain_s,
+        # Waiting for longer would cost us our place in the group.
+        hand_over_s=min(
+            settings.worker_drain_s, settings.kafka_max_poll_interval_s / 3
+        ),
         heartbeat_s=settings.worker_heartbeat_s,
         turned=pulse.beat,
     )
     serve(settings.health_listen, pulse)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
-    worker.run()
+    if not worker.run():
+        # Python would wait for the thread of the order that does not end.
+        os._exit(0)

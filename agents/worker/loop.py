@@ -37,9 +37,6 @@ _PARKED_AT_MOST = 100
 _PARKED_AGAIN = 50
 
 _POLL_S = 0.1
-# After it was told to stop, an order has so long to say so.
-_LAST_WORDS_S = 10.0
-
 _COMMIT_EVERY = timedelta(seconds=0.5)
 
 
@@ -93,6 +90,8 @@ class Worker(Generic[M]):
         *,
         parallel: int = 1,
         drain_s: float = 60.0,
+        hand_over_s: float = 60.0,
+        last_words_s: float = 10.0,
         heartbeat_s: float = 5.0,
         turned: Callable[[], None] = lambda: None,
     ) -> None:
@@ -104,6 +103,8 @@ class Worker(Generic[M]):
         self._clock = clock
         self._parallel = parallel
         self._drain_s = drain_s
+        self._hand_over_s = hand_over_s
+        self._last_words_s = last_words_s
         self._heartbeat = timedelta(seconds=heartbeat_s)
         self._turned = turned
         self._log = logger(name)
@@ -122,8 +123,12 @@ class Worker(Generic[M]):
         """Take no further order, end the running ones, return from `run`."""
         self._stopping.set()
 
-    def run(self) -> None:
+    def run(self) -> bool:
         """Work until `stop`.
+
+        Returns:
+            Did every order end? One that does not, although it was told to, is left to
+            another worker; its thread still runs.
 
         Raises:
             BrokerError: Kafka does not take our facts. The process must end: what was
@@ -132,9 +137,12 @@ class Worker(Generic[M]):
         self._log.info(f"{self._name} ready", action="worker_ready")
         while not self._stopping.is_set():
             self._turn()
-        self._drain()
+        left = self._drain()
         self._source.close()
-        self._log.info(f"{self._name} stopped", action="worker_stopped")
+        self._log.info(
+            f"{self._name} stopped", action="worker_stopped", left=[*left] or None
+        )
+        return not left
 
     def _turn(self) -> None:
         self._turned()
@@ -267,20 +275,24 @@ class Worker(Generic[M]):
         self._parked = [p for p in self._parked if _place(p[2]) not in partitions]
         heapq.heapify(self._parked)
         theirs = [job for job in self._running if _place(job.record) in partitions]
-        self._wait(theirs, self._drain_s)
+        self._wait(theirs, self._hand_over_s)
         self._report()
         self._commit()
         self._offsets.forget(partitions)
 
-    def _drain(self) -> None:
+    def _drain(self) -> list[str]:
+        """End the running orders; ids of those that do not."""
         self._parked.clear()
         left = self._wait(self._running, self._drain_s)
         for job in left:
             job.desk.cancelled.set()
-        self._wait(left, _LAST_WORDS_S)
+        self._wait(left, self._last_words_s)
         self._report()
         self._commit()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        ids = [job.order.id for job in self._running]
+        self._running.clear()
+        return ids
 
     def _wait(self, jobs: Sequence[_Job[M]], at_most_s: float) -> list[_Job[M]]:
         """Wait for jobs, showing life; those that did not end in time."""

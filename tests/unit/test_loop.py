@@ -324,3 +324,47 @@ def test_worker_that_cannot_write_its_facts_ends_without_committing():
     with pytest.raises(BrokerError):
         worker.run()
     assert source.committed == {}
+
+
+def test_order_that_never_ends_is_left_to_another_worker(start):
+    gate = threading.Event()
+    source = MemorySource([an_order(0)])
+    close = source.close
+
+    def close_and_revoke():
+        source.revoke({(DOWNLOADS.name, 0)})
+        close()
+
+    source.close = close_and_revoke
+    worker, _ = start(
+        source,
+        Downloading(lambda o, d: gate.wait(30)),
+        drain_s=0.05,
+        last_words_s=0.05,
+    )
+    until(lambda: source.polls > 3)
+    worker.stop()
+    until(lambda: source.closed)
+    assert position(source) is None
+    gate.set()
+
+
+def test_revoked_order_that_takes_too_long_is_not_waited_for(start):
+    gate = threading.Event()
+    source = MemorySource([an_order(0), an_order(0, partition=1)])
+    trade = Downloading(lambda o, d: gate.wait(10))
+    start(source, trade, parallel=2, hand_over_s=0.05)
+    poll = source.poll
+    revoked = threading.Event()
+
+    def poll_and_revoke(timeout_s):
+        if source.polls > 5 and not revoked.is_set():
+            source.revoke({(DOWNLOADS.name, 0)})
+            revoked.set()
+        return poll(timeout_s)
+
+    source.poll = poll_and_revoke
+    until(revoked.is_set)
+    gate.set()
+    until(lambda: source.committed.get((DOWNLOADS.name, 1)) == 1)
+    assert position(source) is None
