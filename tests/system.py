@@ -22,7 +22,7 @@ from infra.kafka.connection import Connection, connection
 from infra.kafka.reader import TopicReader
 from infra.kafka.writer import Writer
 from infra.local.stack import Stack
-from infra.postgres.dump import dependency_rows
+from infra.postgres.dump import read_snapshot
 from infra.postgres.migrate import migrate
 from streams.codec import unpack
 from streams.envelope import Envelope, Record
@@ -233,7 +233,7 @@ class System:
 
     def table(self) -> dict[str, Row]:
         """The dependency table of the read model."""
-        return dependency_rows(self.environment["INGESTER_POSTGRES_DSN"])
+        return read_snapshot(self.environment["INGESTER_POSTGRES_DSN"]).rows
 
     def wait_until_ended(self, area: str, *, timeout_s: float = _PATIENCE_S) -> Any:
         """Wait until every task of an area has ended; its status."""

@@ -12,11 +12,11 @@ from agents.commands.terminal import ERR, OUT, AsJson, say_json, table
 from agents.settings import Settings, load_settings
 from infra.kafka.connection import connection
 from infra.kafka.reader import TopicReader
-from infra.postgres.dump import dependency_rows
+from infra.postgres.dump import Snapshot, read_snapshot
 from streams.codec import unpack
-from streams.errors import ContractError
+from streams.errors import ContractError, InvalidRequest
 from streams.replay import Positioned, Replayed, differences, digest, lines, replay
-from streams.table import AreaRow, DownloadRow, ProcessRow, Row
+from streams.table import AreaRow, DownloadRow, ProcessRow
 from streams.topics import TASKS
 
 
@@ -26,7 +26,10 @@ def replay_log(
     ] = "",
     area: Annotated[str, typer.Option(help="Only this area.")] = "",
     compare: Annotated[
-        bool, typer.Option(help="Compare with the read model's table, byte for byte.")
+        bool,
+        typer.Option(
+            help="Compare with the read model's table, byte for byte, as far as it is."
+        ),
     ] = False,
     dump: Annotated[
         Path | None, typer.Option(help="Write the table to this file, a row a line.")
@@ -38,8 +41,11 @@ def replay_log(
     Ends with 1 when `--compare` finds a difference.
     """
     settings = load_settings()
-    replayed = _replay(settings, until, area)
-    unequal = _differences(settings, replayed, area) if compare else None
+    limits = _limits(until)
+    there = read_snapshot(settings.postgres_dsn.get_secret_value()) if compare else None
+    log = read_log(settings, area)
+    replayed = replay(there.seen(log) if there else log, **limits)
+    unequal = _differences(replayed, there, area) if there else None
     if dump is not None:
         dump.write_bytes(b"".join(lines(replayed.table)))
     summary = _summary(replayed, unequal)
@@ -62,21 +68,27 @@ def read_log(settings: Settings, area: str = "") -> Iterator[Positioned]:
             yield Positioned(record.partition, record.offset, fact)
 
 
-def _replay(settings: Settings, until: str, area: str) -> Replayed:
-    offset = int(until) if until.isdigit() else None
-    instant = datetime.fromisoformat(until) if until and offset is None else None
-    return replay(read_log(settings, area), until_time=instant, until_offset=offset)
+def _limits(until: str) -> dict[str, Any]:
+    """Where to stop, as `replay` wants to be told."""
+    if not until:
+        return {}
+    if until.isdecimal():
+        return {"until_offset": int(until)}
+    try:
+        instant = datetime.fromisoformat(until)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        expected = "an offset, or an instant with its zone as in 2024-05-01T00:00Z"
+        raise InvalidRequest("--until", [f"'{until}', expected {expected}"])
+    return {"until_time": instant}
 
 
-def _differences(settings: Settings, replayed: Replayed, area: str) -> list[str]:
-    there = dependency_rows(settings.postgres_dsn.get_secret_value())
+def _differences(replayed: Replayed, there: Snapshot, area: str) -> list[str]:
+    rows = there.rows
     if area:
-        there = {key: row for key, row in there.items() if _is_of(row, area)}
-    return differences(replayed.table, there)
-
-
-def _is_of(row: Row, area: str) -> bool:
-    return row.area == area
+        rows = {key: row for key, row in rows.items() if row.area == area}
+    return differences(replayed.table, rows)
 
 
 def _summary(replayed: Replayed, unequal: list[str] | None) -> dict[str, Any]:

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dependency table of a running system: in the changelog, in the read model."""
+
+from collections.abc import Iterable
+
+from agents.workflow import journal
+from streams.envelope import Record
+from streams.table import AreaRow, Row, decode_row
+from tests.system import System, wait_for
+
+
+def wait_until_ended(system: System, *areas: str) -> None:
+    """Wait until the read model says that every task of these areas has ended."""
+
+    def ended() -> bool:
+        table = system.table()
+        rows = [table.get(area) for area in areas]
+        return all(isinstance(row, AreaRow) and row.ended_by for row in rows)
+
+    wait_for(ended, timeout_s=240)
+
+
+def changelog_table(records: Iterable[Record]) -> dict[str, Row]:
+    """The last row of each key; journals, which are no rows, are left out."""
+    last = {(record.key or b"").decode(): record.value or b"" for record in records}
+    return {
+        key: decode_row(key, value)
+        for key, value in last.items()
+        if not journal.is_journal(key)
+    }
