@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cable between a client and a server, which can be cut in the middle of a transfer."""
+"""A cable between a client and a server, to be cut in the middle of a transfer."""
 
 import socket
 import threading

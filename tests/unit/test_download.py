@@ -57,7 +57,10 @@ def trade(tmp_path):
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def an_order(attempt=1, parts=(Part("S"),), **settings):
+WHOLE = (Part("S"),)
+
+
+def an_order(attempt=1, parts=WHOLE, **settings):
     scene = Scene("S", "landsat", NOW, parts=parts)
     return ordered(
         DownloadOrder(

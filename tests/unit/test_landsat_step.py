@@ -88,7 +88,7 @@ def test_missing_band_is_fatal_and_named(tmp_path):
 
 def test_product_without_any_band_is_fatal(tmp_path):
     product = make_product(tmp_path, LEVEL_2, bands=[])
-    with pytest.raises(StepFatal, match="SR_B1, SR_B2, SR_B3, .*, ST_B10 missing"):
+    with pytest.raises(StepFatal, match=r"SR_B1, SR_B2, SR_B3, .*, ST_B10 missing"):
         _extract(product)
 
 

@@ -21,11 +21,18 @@ def test_every_order_gets_an_empty_folder_of_its_own(tmp_path):
 
 def test_folder_is_removed_with_all_it_holds(tmp_path):
     workshop = Workshop(tmp_path, "downloader")
-    with pytest.raises(RuntimeError), workshop.folder() as work:
-        (work / "a/b").mkdir(parents=True)
-        (work / "a/b/c").touch()
-        raise RuntimeError
-    assert not work.exists()
+    kept = []
+
+    def fail():
+        with workshop.folder() as work:
+            kept.append(work)
+            (work / "a/b").mkdir(parents=True)
+            (work / "a/b/c").touch()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert not kept[0].exists()
     workshop.close()
 
 
