@@ -5,9 +5,18 @@ The made-up ones have the same places, numbers and spread of dates, and plain ou
 """
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import urllib3
+
+from streams.orders import IngestionRequest
+from tests.system import free_port, wait_for
 
 RECORDED = (
     Path(__file__).parents[2]
@@ -63,6 +72,68 @@ def _item(place: str, number: int) -> dict[str, Any]:
         "properties": {"datetime": date.isoformat(), "eo:cloud_cover": number % 90},
         "assets": {},
     }
+
+
+NAME = "netherlands"
+
+
+def request(**changes: Any) -> IngestionRequest:
+    """Everything there is, with nothing to do but go through it in order."""
+    west, south, east, north = AREA
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    wanted = {
+        "name": NAME,
+        "request": "request-1",
+        "geometry": json.dumps({"type": "Polygon", "coordinates": [ring]}),
+        "start_time": START,
+        "end_time": END,
+        "constellation": "landsat",
+        "scene_graph": "Pass",
+        "tile_graph": "Pass",
+        "searches": ("stac",),
+    }
+    return IngestionRequest(**(wanted | changes))
+
+
+AGENTS = ("workflow", "projector", "catalogue", "downloader", "processor", "gateway")
+
+
+def settings(stac_url: str) -> dict[str, str]:
+    """Settings of the agents: the items are searched, nothing else is done."""
+    return {
+        "search_stac_url": stac_url,
+        "downloader_providers": "null",
+        "processor_indexers": "",
+    }
+
+
+@contextmanager
+def stac_api(folder: Path) -> Iterator[str]:
+    """A real STAC API server with the items; its URL."""
+    file = folder / "items.json"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": items()}))
+    address = f"127.0.0.1:{free_port()}"
+    server = Path(sys.executable).with_name("rustac")
+    process = subprocess.Popen(
+        [server, "serve", file, "--addr", address, "--create-collections"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: _answers(process, f"http://{address}"))
+        yield f"http://{address}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(process: "subprocess.Popen[bytes]", url: str) -> bool:
+    if process.poll() is not None:
+        raise AssertionError(f"the STAC server ended with {process.returncode}")
+    try:
+        return urllib3.request("GET", url, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
 
 
 def write_static_catalogue(folder: Path) -> Path:
