@@ -9,8 +9,8 @@ import pytest
 from agents.downloader.fetch import fetch
 from streams.errors import (
     DamagedProduct,
-    NoProviderDelivered,
     NodeExhausted,
+    NoProviderDelivered,
     ProductNotFound,
     ProviderError,
 )
