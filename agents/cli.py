@@ -7,6 +7,7 @@ import typer
 
 from agents.commands import (
     deadletters,
+    provision,
     publish,
     replay,
     run,
@@ -30,6 +31,7 @@ app.command()(publish.publish)
 app.command()(status.status)
 app.command("replay")(replay.replay_log)
 app.command()(run.run)
+app.command()(provision.provision)
 app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.ps)

@@ -4,9 +4,11 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import psycopg
 import pytest
 from psycopg import sql
@@ -19,13 +21,19 @@ from tests.system import System
 
 _STATE = Path(__file__).parents[1] / ".ingester"
 
-# Two runs at once need two homes.
-_HOME = Path(os.environ.get("INGESTER_TEST_HOME", _STATE / "test"))
+# Where this run's servers live; told to the processes of a parallel run.
+_HOME = "INGESTER_TEST_HOME"
 
 
-def _stack() -> Stack:
-    home = Home.at(_HOME, _STATE / "cache")
-    return Stack(home, durable=False, kafka_heap_mb=512)
+def _stack(home: Path) -> Stack:
+    return Stack(Home.at(home, _STATE / "cache"), durable=False, kafka_heap_mb=512)
+
+
+def _end(home: Path) -> None:
+    """Stop what runs in a home, and remove it."""
+    if home.exists():
+        _stack(home).down()
+        shutil.rmtree(home)
 
 
 def _is_worker(session: pytest.Session) -> bool:
@@ -34,29 +42,31 @@ def _is_worker(session: pytest.Session) -> bool:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Begin with empty servers, whatever an earlier run left."""
+    """A home for this run's servers; those of runs that died are cleared away."""
     if not _is_worker(session):
-        _stack().down()
-        shutil.rmtree(_HOME, ignore_errors=True)
+        homes = _STATE / "test"
+        for left in homes.glob("[0-9]*"):
+            if not psutil.pid_exists(int(left.name)):
+                _end(left)
+        os.environ[_HOME] = str(homes / str(os.getpid()))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """The servers stop with the run, not with the first process that has no test."""
     if not _is_worker(session):
-        _stack().down()
+        _end(Path(os.environ[_HOME]))
 
 
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     """Kafka, PostgreSQL and S3, shared by all tests of the run."""
-    shared = _stack()
+    shared = _stack(Path(os.environ[_HOME]))
     shared.up()
     return shared
 
 
-@pytest.fixture
-def database(stack: Stack) -> Iterator[str]:
-    """DSN of an empty database."""
+@contextmanager
+def _fresh_database(stack: Stack) -> Iterator[str]:
     name = f"test_{uuid4().hex[:12]}"
     with psycopg.connect(
         postgres.dsn(stack.home, "postgres"), autocommit=True
@@ -67,20 +77,45 @@ def database(stack: Stack) -> Iterator[str]:
         admin.execute(drop)
 
 
-@pytest.fixture
-def bucket(stack: Stack) -> str:
-    """Name of an empty bucket."""
+def _fresh_bucket(stack: Stack) -> str:
     name = f"test-{uuid4().hex[:12]}"
     provision_bucket(name, s3.options(stack.environment()))
     return name
 
 
+@contextmanager
+def _fresh_system(stack: Stack, folder: Path) -> Iterator[System]:
+    with _fresh_database(stack) as dsn:
+        ingester = System.on(stack, dsn, _fresh_bucket(stack), folder)
+        ingester.provision()
+        yield ingester
+        ingester.stop()
+
+
 @pytest.fixture
-def system(
-    stack: Stack, database: str, bucket: str, tmp_path: Path
-) -> Iterator[System]:
+def database(stack: Stack) -> Iterator[str]:
+    """DSN of an empty database."""
+    with _fresh_database(stack) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def bucket(stack: Stack) -> str:
+    """Name of an empty bucket."""
+    return _fresh_bucket(stack)
+
+
+@pytest.fixture
+def system(stack: Stack, tmp_path: Path) -> Iterator[System]:
     """An ingester with topics, database and bucket of its own; nothing runs yet."""
-    ingester = System.on(stack, database, bucket, tmp_path)
-    ingester.provision()
-    yield ingester
-    ingester.stop()
+    with _fresh_system(stack, tmp_path) as ingester:
+        yield ingester
+
+
+@pytest.fixture(scope="module")
+def shared_system(
+    stack: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
+    """The same, for all tests of a module."""
+    with _fresh_system(stack, tmp_path_factory.mktemp("system")) as ingester:
+        yield ingester

@@ -14,22 +14,20 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from agents.commands.gateway import Gateway
+from agents.commands.provision import prepare
 from agents.commands.publish import send_request
-from agents.commands.topics import layout
 from agents.settings import PREFIX, Settings
-from infra.kafka import provision
 from infra.kafka.connection import Connection, connection
 from infra.kafka.reader import TopicReader
 from infra.kafka.writer import Writer
 from infra.local.stack import Stack
 from infra.postgres.dump import read_snapshot
-from infra.postgres.migrate import migrate
 from streams.codec import unpack
 from streams.envelope import Envelope, Record
 from streams.orders import IngestionRequest
 from streams.replay import Positioned, Replayed, replay
 from streams.table import Row
-from streams.topics import TASKS, TOPICS
+from streams.topics import TASKS
 
 T = TypeVar("T")
 
@@ -137,9 +135,8 @@ class System:
         return Gateway(self.settings)
 
     def provision(self) -> None:
-        """Make its topics and tables."""
-        provision.create(self.kafka, TOPICS, layout(self.settings))
-        migrate(self.environment["INGESTER_POSTGRES_DSN"])
+        """Make its topics, tables and bucket."""
+        prepare(self.settings)
 
     # -- processes
 

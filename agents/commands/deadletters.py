@@ -50,7 +50,9 @@ def replay(
     letter = _find(settings, place)
     body = value.read_bytes() if value is not None else letter.value
     record = Record(letter.topic, letter.key, body, tuple(letter.headers.items()))
-    Writer(connection(settings, "cli")).write([record])
+    writer = Writer(connection(settings, "cli"))
+    writer.check(record.topic)
+    writer.write([record])
     OUT.print(f"sent {place} to {letter.topic} again")
 
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from agents.commands.terminal import OUT, AsJson, say_json
 from agents.commands.topics import layout
 from agents.settings import Settings, load_settings
+from agents.worker.equipment import s3_options
 from infra.kafka import provision as kafka
 from infra.kafka.connection import connection
 from infra.minio.provision import provision_bucket
@@ -39,14 +40,5 @@ def prepare(settings: Settings) -> list[str]:
     made += migrate(settings.postgres_dsn.get_secret_value())
     root = urlsplit(settings.storage_uri)
     if root.scheme == "s3":
-        provision_bucket(root.netloc, _store(settings))
+        provision_bucket(root.netloc, s3_options(settings))
     return made
-
-
-def _store(settings: Settings) -> dict[str, str]:
-    return {
-        "endpoint": settings.s3_endpoint,
-        "access_key": settings.s3_access_key.get_secret_value(),
-        "secret_key": settings.s3_secret_key.get_secret_value(),
-        "region": settings.s3_region,
-    }

@@ -83,6 +83,7 @@ def send_request(settings: Settings, request: IngestionRequest) -> None:
         correlation=request.request,
     )
     writer = Writer(connection(settings, "cli"))
+    writer.check(REQUESTS.name)
     writer.write([pack(REQUESTS.name, key_of(request), envelope)])
 
 

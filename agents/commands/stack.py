@@ -7,23 +7,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
+from agents.commands.provision import prepare
 from agents.commands.terminal import OUT, AsJson, say_json, table
-from agents.commands.topics import layout
 from agents.settings import Settings, load_settings
 from infra.geocube.client import GeocubeClient
-from infra.kafka import provision
-from infra.kafka.connection import connection
-from infra.local import postgres, s3
+from infra.local import postgres
 from infra.local.home import Home
 from infra.local.service import Service, Status
 from infra.local.stack import Stack
-from infra.minio.provision import provision_bucket
-from infra.postgres.migrate import migrate
-from streams.topics import TOPICS
 
 # A laptop's share of what `streams.topics` gives a cluster.
 _PARTITIONS = {
@@ -209,12 +203,7 @@ def _geocube(stack: Stack, environment: dict[str, str]) -> Service:
 def _prepare(stack: Stack, environment: dict[str, str]) -> None:
     """Topics, tables and the bucket: what the agents find when they start."""
     os.environ.update(environment)
-    settings = load_settings()
-    provision.create(connection(settings, "cli"), TOPICS, layout(settings))
-    migrate(settings.postgres_dsn.get_secret_value())
-    bucket = urlsplit(settings.storage_uri).netloc
-    if settings.storage_uri.startswith("s3://"):
-        provision_bucket(bucket, s3.options(environment))
+    prepare(load_settings())
     (stack.home.root / "products").mkdir(exist_ok=True)
 
 

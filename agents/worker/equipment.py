@@ -14,15 +14,19 @@ def open_stores(settings: Settings) -> Stores:
     Raises:
         PluginError: one of them does not load.
     """
-    s3 = {
+    defaults: dict[str, dict[str, str]] = {"s3": s3_options(settings)}
+    wanted = [n for n in plugins.names("store") if n != "s3" or settings.s3_endpoint]
+    return Stores({n: plugins.make("store", n, defaults.get(n)) for n in wanted})
+
+
+def s3_options(settings: Settings) -> dict[str, str]:
+    """How to reach the object store of `s3://` URIs."""
+    return {
         "endpoint": settings.s3_endpoint,
         "access_key": settings.s3_access_key.get_secret_value(),
         "secret_key": settings.s3_secret_key.get_secret_value(),
         "region": settings.s3_region,
     }
-    defaults: dict[str, dict[str, str]] = {"s3": s3 if settings.s3_endpoint else {}}
-    wanted = [n for n in plugins.names("store") if n != "s3" or settings.s3_endpoint]
-    return Stores({n: plugins.make("store", n, defaults.get(n)) for n in wanted})
 
 
 def make_indexer(name: str, settings: Settings) -> Any:
