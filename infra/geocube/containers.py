@@ -79,10 +79,12 @@ def index(wire: Wire, container: Container) -> None:
     if refusal.resource.name in _BEING_DELETED:
         raise IndexUnavailable(f"container '{container.uri}': {refusal}") from refusal
     found = containers(wire, [container.uri]).get(container.uri)
-    unlike = [] if found is None else differences(container, found)
-    if found is None or unlike:
+    unlike = ["nothing found"] if found is None else differences(container, found)
+    # A dataset that differs in nothing that is listed differs in the file's shape or
+    # overviews: a conflict as well.
+    if unlike or refusal.resource.kind != "Container":
         raise IndexConflict(
-            f"container '{container.uri}': {refusal}; {'; '.join(unlike)}"
+            "; ".join([f"container '{container.uri}': {refusal}", *unlike])
         ) from refusal
 
 
