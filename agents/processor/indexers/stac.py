@@ -13,16 +13,22 @@ from typing import Any
 import pystac
 import rasterio
 import shapely
+from rasterio.errors import RasterioIOError
 from rasterio.warp import transform_bounds
+from shapely.affinity import translate
+from shapely.geometry.base import BaseGeometry
 
 from agents.processor.indexer import Document, Entry, TileLayers
 from agents.worker.graph.dformat import DataFormat
+from streams.errors import IndexRefused
 
 _EXTENSIONS = [
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
     "https://stac-extensions.github.io/file/v2.1.0/schema.json",
 ]
+
+_CLOUDS = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
 
 _MEDIA_TYPES = {"tif": pystac.MediaType.COG, "jp2": pystac.MediaType.JPEG2000}
 
@@ -31,7 +37,11 @@ class StacIndexer:
     """Describes layers in STAC."""
 
     def index(self, layers: TileLayers) -> Sequence[Document]:
-        """One item for the tile; see `Indexer.index`."""
+        """One item for the tile; see `Indexer.index`.
+
+        Raises:
+            IndexRefused: a layer is no raster, or says not where it is.
+        """
         if not layers.entries:
             return []
         item = _item(layers)
@@ -46,15 +56,18 @@ def item_id(layers: TileLayers) -> str:
 
 
 def _item(layers: TileLayers) -> pystac.Item:
-    outlines = [_outline(entry) for entry in layers.entries]
-    extent = shapely.union_all(outlines)
+    geometry, bbox = _extent([_bounds(entry) for entry in layers.entries])
+    properties = _properties(layers)
     item = pystac.Item(
         id=item_id(layers),
-        geometry=shapely.geometry.mapping(shapely.convex_hull(extent)),
-        bbox=list(extent.bounds),
+        geometry=shapely.geometry.mapping(geometry),
+        bbox=bbox,
         datetime=layers.scene.date,
-        properties=_properties(layers),
-        stac_extensions=_EXTENSIONS,
+        properties=properties,
+        stac_extensions=[
+            *_EXTENSIONS,
+            *([_CLOUDS] if "eo:cloud_cover" in properties else []),
+        ],
     )
     for entry in layers.entries:
         item.add_asset(entry.layer.name, _asset(entry))
@@ -76,11 +89,31 @@ def _properties(layers: TileLayers) -> dict[str, Any]:
     return {name: value for name, value in properties.items() if value != ""}
 
 
-def _outline(entry: Entry) -> shapely.Polygon:
-    """Extent of the raster in degrees."""
-    with rasterio.open(entry.file) as raster:
-        bounds = transform_bounds(raster.crs, "EPSG:4326", *raster.bounds)
-    return shapely.Polygon.from_bounds(*bounds)
+def _bounds(entry: Entry) -> tuple[float, float, float, float]:
+    """West, south, east, north in degrees; east is beyond 180 where 180 is crossed."""
+    try:
+        with rasterio.open(entry.file) as raster:
+            crs, bounds = raster.crs, raster.bounds
+    except RasterioIOError as error:
+        raise IndexRefused(f"layer '{entry.layer.name}': {error}") from error
+    if crs is None:
+        raise IndexRefused(f"layer '{entry.layer.name}': no CRS, expected one")
+    west, south, east, north = transform_bounds(crs, "EPSG:4326", *bounds)
+    return west, south, east if west <= east else east + 360, north
+
+
+def _extent(
+    bounds: Sequence[tuple[float, float, float, float]],
+) -> tuple[BaseGeometry, list[float]]:
+    """What holds all bounds, and its box; cut at 180 degrees as RFC 7946 has it."""
+    hull = shapely.convex_hull(shapely.union_all([shapely.box(*b) for b in bounds]))
+    west, south, east, north = hull.bounds
+    if east <= 180:
+        return hull, [west, south, east, north]
+    here = hull.intersection(shapely.box(-180, -90, 180, 90))
+    beyond = hull.intersection(shapely.box(180, -90, 540, 90))
+    cut = shapely.union_all([here, translate(beyond, -360)])
+    return cut, [west, south, east - 360, north]
 
 
 def _asset(entry: Entry) -> pystac.Asset:
@@ -107,7 +140,7 @@ def _values(data_format: DataFormat) -> dict[str, Any]:
     """No-data, and the scale to physical values where it is a straight line."""
     values: dict[str, Any] = {}
     if not math.isnan(data_format.no_data):
-        no_data = data_format.no_data
+        no_data = float(data_format.no_data)
         values["nodata"] = int(no_data) if no_data.is_integer() else no_data
     physical = data_format.ext_max_value - data_format.ext_min_value
     stored = data_format.max_value - data_format.min_value
