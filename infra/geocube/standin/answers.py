@@ -7,14 +7,16 @@ import grpc
 import psycopg
 from google.protobuf.any_pb2 import Any
 from grpc import StatusCode
-from psycopg_pool import PoolTimeout
 
 from infra.geocube.errors import DETAILS, RESOURCE_INFO
 from infra.geocube.pb import status_pb2
 
 # A trailer holds 8 KiB in all.
-_MESSAGE_LIMIT = 3000
-_DETAIL_LIMIT = 1000
+_MESSAGE_BYTES = 3000
+_DETAIL_BYTES = 1000
+
+# Classes of SQLSTATE: the connection failed, the server shuts down.
+_AWAY = ("08", "57P")
 
 
 class Refusal(Exception):
@@ -28,7 +30,7 @@ class Refusal(Exception):
     ) -> None:
         super().__init__(message)
         self.code = code
-        self.message = _cut(message, _MESSAGE_LIMIT)
+        self.message = _cut(message, _MESSAGE_BYTES)
         self.about = about
 
     def answer(self, context: grpc.ServicerContext) -> NoReturn:
@@ -74,25 +76,23 @@ def unknown(message: str, sqlstate: str = "") -> Refusal:
 
 def of_database(error: psycopg.Error) -> Refusal:
     """The answer for an error of PostgreSQL."""
-    text = str(error).strip()
-    if isinstance(error, PoolTimeout) or _is_away(error):
-        return Refusal(StatusCode.UNAVAILABLE, f"backend.{text}")
-    # psycopg itself refuses NUL in a text, and has no state for it.
-    return unknown(text, error.sqlstate or "22021")
-
-
-def _is_away(error: psycopg.Error) -> bool:
-    """Did the connection fail, rather than the statement? 57P: it shuts down."""
-    state = error.sqlstate or ""
+    text, state = str(error).strip(), error.sqlstate or ""
     lost = isinstance(error, psycopg.OperationalError) and not state
-    return lost or state.startswith(("08", "57P"))
+    if lost or state.startswith(_AWAY):
+        return Refusal(StatusCode.UNAVAILABLE, f"backend.{text}")
+    if isinstance(error, psycopg.DataError) and not state:
+        state = "22021"  # psycopg itself refuses NUL in a text, and says no state
+    return unknown(text, state)
 
 
 def _about(entity: str, value: str, owner: str = "") -> status_pb2.ResourceInfo:
     return status_pb2.ResourceInfo(
-        resource_type=entity, resource_name=_cut(value, _DETAIL_LIMIT), owner=owner
+        resource_type=entity, resource_name=_cut(value, _DETAIL_BYTES), owner=owner
     )
 
 
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[:limit] + "[...]"
+def _cut(text: str, limit_bytes: int) -> str:
+    encoded = text.encode()
+    if len(encoded) <= limit_bytes:
+        return text
+    return encoded[:limit_bytes].decode(errors="ignore") + "[...]"
