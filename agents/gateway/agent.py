@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import make_asgi_app
 
-from agents.gateway import registry, stac, status
+from agents.gateway import registry, stac, stac_search, status
 from agents.settings import Settings
 from agents.worker.equipment import open_stores
 from agents.worker.store import ObjectStore
@@ -62,6 +62,7 @@ def build(settings: Settings) -> FastAPI:
     app.include_router(status.router)
     app.include_router(registry.router)
     app.include_router(stac.router)
+    app.include_router(stac_search.router)
     app.mount("/metrics", make_asgi_app())
     app.add_exception_handler(IngesterError, _unavailable)
     app.add_api_route("/healthz", _healthz, response_class=PlainTextResponse)

@@ -17,6 +17,7 @@ _VERSION = "1.1.0"
 _CONFORMANCE = [
     "https://api.stacspec.org/v1.0.0/core",
     "https://api.stacspec.org/v1.0.0/collections",
+    "https://api.stacspec.org/v1.0.0/item-search",
     "https://api.stacspec.org/v1.0.0/ogcapi-features",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
@@ -28,7 +29,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 @router.get("")
 async def landing(request: Request, model: Model) -> dict[str, Any]:
     """The catalogue."""
-    root = _root(request)
+    root = root_of(request)
     return {
         "type": "Catalog",
         "id": "ingester",
@@ -37,12 +38,14 @@ async def landing(request: Request, model: Model) -> dict[str, Any]:
         "stac_version": _VERSION,
         "conformsTo": _CONFORMANCE,
         "links": [
-            _link("self", root),
-            _link("root", root),
-            _link("conformance", f"{root}/conformance"),
-            _link("data", f"{root}/collections"),
+            link("self", root),
+            link("root", root),
+            link("conformance", f"{root}/conformance"),
+            link("data", f"{root}/collections"),
+            {**link("search", f"{root}/search"), "method": "GET"},
+            {**link("search", f"{root}/search"), "method": "POST"},
             *[
-                _link("child", f"{root}/collections/{row['area']}")
+                link("child", f"{root}/collections/{row['area']}")
                 for row in await model.fetch("stac_areas")
             ],
         ],
@@ -58,12 +61,12 @@ async def conformance() -> dict[str, list[str]]:
 @router.get("/collections")
 async def collections(request: Request, model: Model) -> dict[str, Any]:
     """Every area that has indexed layers."""
-    root = _root(request)
+    root = root_of(request)
     return {
         "collections": [
             _collection(root, row) for row in await model.fetch("stac_areas")
         ],
-        "links": [_link("self", f"{root}/collections"), _link("root", root)],
+        "links": [link("self", f"{root}/collections"), link("root", root)],
     }
 
 
@@ -72,7 +75,7 @@ async def collection(area: str, request: Request, model: Model) -> dict[str, Any
     """One area."""
     for row in await model.fetch("stac_areas"):
         if row["area"] == area:
-            return _collection(_root(request), row)
+            return _collection(root_of(request), row)
     raise HTTPException(404, f"collection '{area}': no layer of that area is indexed")
 
 
@@ -89,12 +92,12 @@ async def items(
     rows = await model.fetch(
         "stac_items", {"area": area, "after": after, "limit": limit}
     )
-    here = f"{_root(request)}/collections/{area}/items"
-    links = [_link("self", here), _link("root", _root(request))]
+    here = f"{root_of(request)}/collections/{area}/items"
+    links = [link("self", here), link("root", root_of(request))]
     if len(rows) == limit:
-        links.append(_link("next", f"{here}?limit={limit}&after={rows[-1]['uri']}"))
+        links.append(link("next", f"{here}?limit={limit}&after={rows[-1]['uri']}"))
     features = [
-        _linked(await store.read(row["uri"]), _root(request), area) for row in rows
+        linked(await store.read(row["uri"]), root_of(request), area) for row in rows
     ]
     return {"type": "FeatureCollection", "features": features, "links": links}
 
@@ -105,16 +108,18 @@ async def item(
 ) -> dict[str, Any]:
     """One item: the layers of a tile."""
     for row in await model.fetch("stac_item", (area, item)):
-        return _linked(await store.read(row["uri"]), _root(request), area)
+        return linked(await store.read(row["uri"]), root_of(request), area)
     raise HTTPException(404, f"item '{item}': no such tile of '{area}' is indexed")
 
 
-def _root(request: Request) -> str:
+def root_of(request: Request) -> str:
+    """URL of the STAC API, as the client calls us."""
     return f"{str(request.base_url).rstrip('/')}/stac"
 
 
-def _link(relation: str, href: str) -> dict[str, str]:
-    geojson = relation in ("item", "items", "next")
+def link(relation: str, href: str) -> dict[str, str]:
+    """A link to one of our routes."""
+    geojson = relation in ("item", "items", "next", "search")
     return {
         "rel": relation,
         "href": href,
@@ -136,10 +141,10 @@ def _collection(root: str, row: dict[str, Any]) -> dict[str, Any]:
             "temporal": {"interval": [interval]},
         },
         "links": [
-            _link("self", here),
-            _link("root", root),
-            _link("parent", root),
-            _link("items", f"{here}/items"),
+            link("self", here),
+            link("root", root),
+            link("parent", root),
+            link("items", f"{here}/items"),
         ],
     }
 
@@ -148,16 +153,16 @@ def _instant(time: Any) -> str:
     return str(time.isoformat().replace("+00:00", "Z"))
 
 
-def _linked(item: dict[str, Any], root: str, area: str) -> dict[str, Any]:
+def linked(item: dict[str, Any], root: str, area: str) -> dict[str, Any]:
     """The stored item with links to where it was asked for."""
     here = f"{root}/collections/{area}"
     return {
         **item,
         "collection": area,
         "links": [
-            _link("self", f"{here}/items/{item['id']}"),
-            _link("root", root),
-            _link("parent", here),
-            _link("collection", here),
+            link("self", f"{here}/items/{item['id']}"),
+            link("root", root),
+            link("parent", here),
+            link("collection", here),
         ],
     }

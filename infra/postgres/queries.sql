@@ -133,3 +133,16 @@ limit %(limit)s
 
 -- name: stac_item
 select uri from layer where area = %s and name = %s and action = 'DESCRIBE'
+
+-- name: stac_search
+-- A page of indexed tiles in an interval of acquisition; empty lists: any.
+select layer.uri, layer.area
+from layer
+join task on task.id = layer.task
+where
+    layer.action = 'DESCRIBE' and layer.uri > %(after)s
+    and (%(areas)s::text[] = '{}' or layer.area = any(%(areas)s))
+    and (%(ids)s::text[] = '{}' or layer.name = any(%(ids)s))
+    and task.acquired_at between %(start)s and %(end)s
+order by layer.uri
+limit %(limit)s

@@ -191,6 +191,24 @@ def test_every_tile_is_listed_by_stac(new_york):
     assert min(item.datetime for item in items) > datetime(2018, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_stac_is_searched_by_time_and_place_page_by_page(new_york, method):
+    client = pystac_client.Client.open(f"{new_york.settings.gateway_url}/stac")
+    summer = client.search(
+        method=method,
+        collections=["new-york"],
+        datetime="2018-05-01/2018-10-31",
+        bbox=[-75, 39, -71, 43],
+        limit=2,
+    )
+    months = [item.datetime.month for item in summer.items()]
+    assert months
+    assert set(months) <= {5, 6, 7, 8, 9, 10}
+    assert len(list(client.search(method=method, limit=4).items())) == 11
+    elsewhere = client.search(method=method, bbox=[0, 0, 10, 10])
+    assert list(elsewhere.items()) == []
+
+
 # odc-geo 0.5 calls what shapely 2.2 calls old
 @pytest.mark.filterwarnings("ignore:The 'shapely.ops.transform:DeprecationWarning")
 def test_stac_items_are_loaded_by_odc_stac(new_york, tmp_path):
