@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 
 from agents.workflow import journal
+from agents.workflow.latest import Latest
 from streams.envelope import Record
 from streams.table import AreaRow, Row, decode_row
 from tests.system import System, wait_for
@@ -21,10 +22,13 @@ def wait_until_ended(system: System, *areas: str) -> None:
 
 
 def changelog_table(records: Iterable[Record]) -> dict[str, Row]:
-    """The last row of each key; journals, which are no rows, are left out."""
-    last = {(record.key or b"").decode(): record.value or b"" for record in records}
+    """The row of each key as the workflow reads it back."""
+    latest = Latest(lambda key: None)
+    for record in records:
+        latest.see(record.partition, record.key or b"", record.value or b"")
+    rows, _ = latest.take()
     return {
-        key: decode_row(key, value)
-        for key, value in last.items()
-        if not journal.is_journal(key)
+        key.decode(): decode_row(key.decode(), value)
+        for key, value in rows.items()
+        if not journal.is_journal(key.decode())
     }

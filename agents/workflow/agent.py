@@ -25,6 +25,7 @@ from agents.worker.deadletters import dead_letter
 from agents.workflow import journal
 from agents.workflow.app import build_app, dependency_table, task_log
 from agents.workflow.batch import Batch, View, fold_batch, outgoing_record
+from agents.workflow.latest import Latest, reach
 from agents.workflow.watch import Watch
 from infra.kafka.connection import connection
 from infra.kafka.lag import Lag, partition_of
@@ -52,8 +53,9 @@ class Workflow:
         self._app = app
         self._settings = settings
         self._topic = settings.topic_prefix + TASKS.name
-        self._table = dependency_table(app, settings)
+        self._table = dependency_table(app, settings, self._read_back)
         self._table.on_recover(lambda: _or_die(self._recover()))
+        self._latest = Latest(lambda key: self._table.data.get(key))
         self._positions: dict[int, int] = {}
         kafka = connection(settings, "ingester-workflow")
         self._writer = Writer(kafka, linger_ms=2)
@@ -188,6 +190,12 @@ class Workflow:
         assigned = self._app.consumer.assignment()
         return {tp.partition for tp in assigned if tp.topic == self._topic}
 
+    def _lay_missing(self, rows: dict[str, bytes]) -> None:
+        for key, value in rows.items():
+            there = self._stored(key)
+            if there is None or reach(there) < reach(value):
+                self._lay({key: value})
+
     async def _recover(self) -> None:
         """The table came back from its changelog: make it whole by the journals."""
         async with self._writing:
@@ -195,17 +203,23 @@ class Workflow:
                 await self._make_whole()
                 self._is_whole = self._is_assigned
 
+    async def _read_back(self, event: Event) -> None:
+        """A record of the changelog, while the table comes back."""
+        if event.value is not None:
+            self._latest.see(event.message.partition, event.key, event.value)
+
     async def _make_whole(self) -> None:
         self._positions.clear()
         self._watch.forget()
-        again: list[Record] = []
+        furthest, again = self._latest.take()
+        self._table.data.update(furthest)
         ours = self._ours()
         for key in [k for k in self._table.data if journal.is_journal(k.decode())]:
             partition = journal.partition_of(key.decode())
             if partition not in ours:
                 continue  # of a time when it was
             position, rows = journal.read_journal(self._table.data[key])
-            self._lay(rows)
+            self._lay_missing(rows)
             self._positions[partition] = position
             again += journal.row_records(partition, rows)
             again += [r for task in rows for r in self._orders_again(task)]

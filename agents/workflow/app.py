@@ -2,6 +2,7 @@
 """The faust app: its id, its topic, its table."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
@@ -53,8 +54,16 @@ def task_log(app: faust.App, settings: Settings) -> faust.TopicT:
     )
 
 
-def dependency_table(app: faust.App, settings: Settings) -> Any:
-    """The table, recovered by faust from its changelog; our journal writes that."""
+def dependency_table(
+    app: faust.App, settings: Settings, read_back: Callable[[Any], Awaitable[None]]
+) -> Any:
+    """The table, recovered by faust from its changelog; our journal writes that.
+
+    Args:
+        app: whose table it is.
+        settings: name and partitions of the changelog.
+        read_back: is given each event of the changelog while the table comes back.
+    """
     changelog = app.topic(
         settings.topic_prefix + TABLE.name,
         key_type=bytes,
@@ -70,6 +79,7 @@ def dependency_table(app: faust.App, settings: Settings) -> Any:
         value_type=bytes,
         partitions=settings.topics_log_partitions,
         changelog_topic=changelog,
+        on_changelog_event=read_back,
     )
 
 
