@@ -13,6 +13,9 @@ from streams.errors import BrokerError
 # would live on two partitions, and its facts would be folded out of order.
 PARTITIONER = "murmur2_random"
 
+# What is asked of a cluster that answers takes milliseconds; people wait for the rest.
+METADATA_S = 10.0
+
 
 class Secret(Protocol):
     """A text that does not show itself."""

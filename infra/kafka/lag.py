@@ -5,9 +5,7 @@ from aiokafka.partitioner import murmur2
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from infra.kafka.connection import Connection, guarded
-
-_TIMEOUT_S = 30.0
+from infra.kafka.connection import METADATA_S, Connection, guarded
 
 
 class Lag:
@@ -26,7 +24,7 @@ class Lag:
 
     def _ends(self, name: str) -> dict[int, int]:
         metadata = guarded(
-            f"topic '{name}'", lambda: self._admin.list_topics(name, timeout=_TIMEOUT_S)
+            f"topic '{name}'", lambda: self._admin.list_topics(name, timeout=METADATA_S)
         )
         wanted = {
             TopicPartition(name, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]

@@ -7,7 +7,7 @@ from typing import Any
 
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from infra.kafka.connection import Connection, guarded
+from infra.kafka.connection import METADATA_S, Connection, guarded
 from infra.kafka.writer import MAX_RECORD_BYTES
 from streams.errors import BrokerError
 from streams.topics import Cleanup, Scale, Topic
@@ -75,7 +75,7 @@ def create(
 def describe(connection: Connection, names: Sequence[str]) -> list[Found]:
     """These topics as the brokers have them; those that are not there are left out."""
     admin = AdminClient(connection.options())
-    metadata = guarded("listing topics", lambda: admin.list_topics(timeout=_TIMEOUT_S))
+    metadata = guarded("listing topics", lambda: admin.list_topics(timeout=METADATA_S))
     there = [connection.prefix + n for n in names]
     there = [name for name in there if name in metadata.topics]
     configs = _configs(admin, there)
@@ -91,7 +91,7 @@ def describe(connection: Connection, names: Sequence[str]) -> list[Found]:
 
 
 def _partitions(admin: AdminClient) -> dict[str, int]:
-    metadata = guarded("listing topics", lambda: admin.list_topics(timeout=_TIMEOUT_S))
+    metadata = guarded("listing topics", lambda: admin.list_topics(timeout=METADATA_S))
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 

@@ -13,11 +13,9 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from infra.kafka.connection import Connection, broker_error, guarded
+from infra.kafka.connection import METADATA_S, Connection, broker_error, guarded
 from streams.envelope import Record
 from streams.errors import BrokerError
-
-_METADATA_TIMEOUT_S = 30.0
 
 
 def _record(message: Any, prefix: str) -> Record:
@@ -199,7 +197,7 @@ class TopicReader:
         name = self._prefix + topic
         metadata = guarded(
             f"topic '{name}'",
-            lambda: self._consumer.list_topics(name, _METADATA_TIMEOUT_S),
+            lambda: self._consumer.list_topics(name, METADATA_S),
         ).topics[name]
         if metadata.error is not None:
             raise broker_error(f"topic '{name}'", metadata.error)
@@ -253,7 +251,7 @@ class TopicReader:
         begin, end = guarded(
             f"topic '{name}'",
             lambda: self._consumer.get_watermark_offsets(
-                TopicPartition(name, partition), _METADATA_TIMEOUT_S
+                TopicPartition(name, partition), METADATA_S
             ),
         )
         return Span(partition, begin, end)

@@ -6,7 +6,13 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from infra.kafka.connection import PARTITIONER, Connection, broker_error
+from infra.kafka.connection import (
+    METADATA_S,
+    PARTITIONER,
+    Connection,
+    broker_error,
+    guarded,
+)
 from streams.envelope import Record
 from streams.errors import BrokerError
 
@@ -32,6 +38,19 @@ class Writer:
                 "message.max.bytes": MAX_RECORD_BYTES,
             }
         )
+
+    def check(self, topic: str) -> None:
+        """Is Kafka there, and this topic? Known sooner than by writing.
+
+        Raises:
+            BrokerError: it is not.
+        """
+        name = self._prefix + topic
+        metadata = guarded(
+            f"topic '{name}'", lambda: self._producer.list_topics(name, METADATA_S)
+        ).topics[name]
+        if metadata.error is not None:
+            raise broker_error(f"topic '{name}'", metadata.error)
 
     def write(self, records: Iterable[Record]) -> None:
         """Write records; returns when every one is acknowledged.
