@@ -14,7 +14,7 @@ from agents.catalogue.plan import plan, settings_of, tagged, with_parts
 from agents.catalogue.records import RecordKeeper, with_records
 from agents.catalogue.search import Query, SceneSearch
 from agents.catalogue.sensor import Sensor, find_sensor
-from streams.errors import InvalidRequest, SearchError
+from streams.errors import InvalidRequest, PluginError, SearchError
 from streams.events import Event
 from streams.orders import IngestionRequest
 
@@ -52,6 +52,10 @@ class Catalogue:
                 part()
             except InvalidRequest as error:
                 problems.extend(error.problems)
+            except PluginError as error:
+                if not request.searches:
+                    raise  # ours, not the request's
+                problems.append(f"$.searches: {error}")
         if problems:
             raise InvalidRequest(f"request for area '{request.name}'", problems)
         return warnings
