@@ -137,6 +137,7 @@ class Worker(Generic[M]):
         self._log.info(f"{self._name} ready", action="worker_ready")
         while not self._stopping.is_set():
             self._turn()
+        self._log.info(f"{self._name} stopping", action="worker_stopping")
         left = self._drain()
         self._source.close()
         self._log.info(
@@ -302,6 +303,7 @@ class Worker(Generic[M]):
             wait([job.facts for job in left], timeout=_POLL_S)
             left = [job for job in left if not job.facts.done()]
             self._show_life()
+            self._turned()
         return left
 
 
