@@ -15,7 +15,7 @@ die() {
   exit 1
 }
 
-command -v "$python" >/dev/null || die "Python is missing; install it (Debian, Ubuntu: sudo apt install python3 python3-venv)"
+command -v "$python" >/dev/null || die "$python is missing; install it (Debian, Ubuntu: sudo apt install python3 python3-venv)"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
   || die "$("$python" --version) is too old, expected 3.11 or newer; name another: make BOOT_PYTHON=python3.12 …"
 "$python" -c 'import venv, ensurepip' 2>/dev/null \
