@@ -4,6 +4,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+from agents.projector.lives import attempts, wishes
 from agents.projector.rows import Parameters, statements, told
 from streams.codec import message_type, unpack
 from streams.dependencies import step
@@ -105,9 +106,13 @@ class _View(Table):
     def fold(self, fact: Envelope[Any], offset: int) -> None:
         """Fold one fact over it."""
         done = step(self, fact, offset)
+        # Each was looked up by the step: no row is asked of the database twice.
+        before = {key: row for key in done.rows if (row := self.get(key)) is not None}
         self.rows.update(done.rows)
         self._changed.update(done.rows)
         self._told.extend(told(fact, done.rows))
+        self._told.extend(attempts(fact, before, done))
+        self._told.extend(wishes(fact, done))
 
     def statements(self) -> Iterator[tuple[str, Parameters]]:
         """What to run for everything folded."""

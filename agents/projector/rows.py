@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from agents.projector.lives import number
 from streams.envelope import Envelope
 from streams.events import DownloadDone, IngestionRefused, ProcessDone
 from streams.model import Kind, Layer
@@ -112,6 +113,7 @@ def _task(row: TaskRow) -> Parameters:
         "ended_at": course.ended_at,
         "not_before": course.not_before,
         "ingestion": row.ingestion,
+        "number": number(row.task),
     } | _place(row)
 
 

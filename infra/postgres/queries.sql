@@ -37,12 +37,12 @@ on conflict (area, id) do update set listed = excluded.listed
 insert into task (
     id, area, kind, scene, tile, cell, acquired_at, status, attempt, countdown, setbacks,
     worker, failure, message, started_at, ended_at, not_before, previous, reference,
-    ingestion
+    ingestion, number
 ) values (
     %(id)s, %(area)s, %(kind)s, %(scene)s, %(tile)s, %(cell)s, %(acquired_at)s,
     %(status)s, %(attempt)s, %(countdown)s, %(setbacks)s, %(worker)s, %(failure)s,
     %(message)s, %(started_at)s, %(ended_at)s, %(not_before)s, %(previous)s,
-    %(reference)s, %(ingestion)s
+    %(reference)s, %(ingestion)s, %(number)s
 )
 on conflict (id) do update set
     status = excluded.status, attempt = excluded.attempt,
@@ -65,6 +65,44 @@ insert into refusal (area, ingestion, problems, at)
 values (%(area)s, %(ingestion)s, %(problems)s, %(at)s)
 on conflict (area, ingestion) do update set
     problems = excluded.problems, at = excluded.at
+
+-- name: save_attempt
+-- A report that does not count changes only an attempt that is void itself.
+insert into attempt (
+    task, attempt, area, kind, worker, provider, ordered_at, started_at, ended_at,
+    duration_s, outcome, failure, message, trials
+) values (
+    %(task)s, %(attempt)s, %(area)s, %(kind)s, %(worker)s, %(provider)s,
+    %(ordered_at)s, %(started_at)s, %(ended_at)s, %(duration_s)s, %(outcome)s,
+    %(failure)s, %(message)s, %(trials)s
+)
+on conflict (task, attempt) do update set
+    worker = coalesce(nullif(excluded.worker, ''), attempt.worker),
+    provider = coalesce(nullif(excluded.provider, ''), attempt.provider),
+    ordered_at = coalesce(attempt.ordered_at, excluded.ordered_at),
+    started_at = coalesce(excluded.started_at, attempt.started_at),
+    ended_at = coalesce(excluded.ended_at, attempt.ended_at),
+    duration_s = coalesce(excluded.duration_s, attempt.duration_s),
+    outcome = excluded.outcome, failure = excluded.failure, message = excluded.message,
+    trials = excluded.trials
+where %(counts)s or attempt.outcome = 'void'
+
+-- name: save_wish
+-- The first telling counts: a wish that was granted is none of the second one's.
+insert into wish (id, area, task, wish, by, why, at, refusal)
+values (
+    %(id)s, %(area)s, %(task)s, %(wish)s, %(by)s, %(why)s, %(at)s, %(refusal)s
+)
+on conflict (id) do nothing
+
+-- name: task_attempts
+select * from attempt where task = %s order by attempt
+
+-- name: task_wishes
+-- What was asked of a task, and of its area.
+select * from wish
+where area = %(area)s and task in ('', %(task)s)
+order by at, id
 
 -- name: list_areas
 select * from area order by name
