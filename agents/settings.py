@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     catalogue_searches: Names = _of(
         ("local",), "Catalogue searches, in order of trial.", "catalogue"
     )
+    area_downloads: int = _of(
+        100, "Downloads of an area ordered at once, unless it says.", "catalogue"
+    )
+    area_processes: int = _of(
+        1000, "Tiles of an area ordered at once, unless it says.", "catalogue"
+    )
     catalogue_records: str = _of(
         "", "Index that keeps records of scenes; empty: none.", "catalogue"
     )
@@ -123,6 +129,9 @@ class Settings(BaseSettings):
     )
     workflow_resend_s: float = _of(
         300.0, "An order that nobody began for so long is looked into.", "workflow"
+    )
+    workflow_lease_s: float = _of(
+        600.0, "An attempt that gives no sign for so long is lost.", "workflow"
     )
     projector_batch: int = _of(2000, "Facts projected together at most.", "projector")
 

@@ -17,6 +17,7 @@ from streams.draft import Draft, UnknownSubject
 from streams.envelope import Envelope
 from streams.events import (
     AreaCancelled,
+    AreaLimited,
     AreaPaused,
     AreaResumed,
     AttemptExpired,
@@ -45,6 +46,7 @@ from streams.table import (
     AreaRow,
     DownloadRow,
     IngestionRow,
+    Limits,
     ProcessRow,
     Row,
     Table,
@@ -119,7 +121,7 @@ def _fold(draft: Draft, fact: Envelope[Event]) -> None:
             _fail(draft, event, Failure.LOST, message, fact.time)
         case TaskRetryAsked() | TaskFailAsked() | TaskForceAsked() | TaskReopenAsked():
             wishes.grant_task_wish(draft, event, fact)
-        case AreaPaused() | AreaResumed() | AreaCancelled():
+        case AreaPaused() | AreaResumed() | AreaCancelled() | AreaLimited():
             wishes.grant_area_wish(draft, event)
             resume(draft, event.area, _RESUMED_AT_ONCE)
         case _:
@@ -136,7 +138,13 @@ def _accept(draft: Draft, event: IngestionAccepted) -> None:
             ingestions=area.ingestions + 1,
             open_ingestions=area.open_ingestions + 1,
         )
+        if not area.limits.steered:
+            area = replace(area, limits=_limits(event))
         draft.put(event.area, area)
+
+
+def _limits(event: IngestionAccepted) -> Limits:
+    return Limits(event.limit_downloads, event.limit_processes, event.priority)
 
 
 def _list(draft: Draft, event: IngestionListed) -> None:

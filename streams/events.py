@@ -32,6 +32,11 @@ class IngestionAccepted:
     end_time: datetime
     by: str
     """Who asked."""
+    limit_downloads: int = 0
+    """Most downloads of the area ordered at once, times its window; 0: no limit."""
+    limit_processes: int = 0
+    priority: int = 0
+    """The window is doubled so many times, halved when negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +212,8 @@ class TaskReopenAsked:
     attempt: int
     by: str
     why: str
+    follow: bool = False
+    """True: the later tiles of its chain, built past it, are done again in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +243,23 @@ class AreaCancelled:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class AreaLimited:
+    """An operator wants other limits for an area; later requests do not change them."""
+
+    area: str
+    limit_downloads: int
+    """0: no limit; likewise the next."""
+    limit_processes: int
+    priority: int
+    by: str
+    why: str
+
+
 DownloadReport = DownloadStarted | DownloadDone | DownloadFailed
 ProcessReport = ProcessStarted | ProcessDone | ProcessFailed
 TaskWish = TaskRetryAsked | TaskFailAsked | TaskForceAsked | TaskReopenAsked
-AreaWish = AreaPaused | AreaResumed | AreaCancelled
+AreaWish = AreaPaused | AreaResumed | AreaCancelled | AreaLimited
 
 Event = (
     IngestionAccepted

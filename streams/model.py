@@ -18,6 +18,10 @@ CellKey = NewType("CellKey", str)
 """`area@cell`: the place on the sensor's grid shared by one chain of an area."""
 
 
+MAX_PRIORITY = 5
+"""An area's window is doubled or halved so many times at most."""
+
+
 def download_task(area: str, scene: str) -> TaskId:
     """Id of the task that downloads a scene."""
     return TaskId(f"{area}/{scene}")
@@ -46,6 +50,16 @@ class Status(StrEnum):
     """Failed, its retries are used up: waits for an operator."""
     FAILED = "failed"
     """Given up; out of its chain."""
+
+
+class AreaState(StrEnum):
+    """What an operator said of an area."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    """Nothing new is ordered; what runs may end."""
+    CANCELLED = "cancelled"
+    """Nothing is ordered, begun or ended any more. Final."""
 
 
 class Kind(StrEnum):
@@ -101,7 +115,7 @@ class Scene:
 
     def with_parts(self, parts: tuple[Part, ...]) -> "Scene":
         """The same scene, with these tiles wanted of it."""
-        # Called several times for every order; `dataclasses.replace` takes 5 times longer.
+        # Called several times for every order: `replace` takes 5 times longer.
         return Scene(
             self.name,
             self.constellation,
@@ -175,6 +189,8 @@ class Settings:
     """True: a task out of retries waits in RETRY for an operator; false: it fails."""
     retry_count: int = 0
     """Automatic retries of a failed task, when retriable."""
+    alarm_after: int = 3
+    """Lost attempts of a task after which an operator is told; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from streams.failures import Failure
-from streams.model import Layer, LayerTarget, Scene, Settings, Tally, Tile
+from streams.model import AreaState, Layer, LayerTarget, Scene, Settings, Tally, Tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class IngestionRequest:
     """False: no chains; every tile is a root."""
     by: str = ""
     """Who asks."""
+    priority: int = 0
+    """The window of the area is doubled so many times, halved when negative."""
+    limit_downloads: int = 0
+    """Most downloads of the area ordered at once; 0: the catalogue's own limit."""
+    limit_processes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,9 @@ class ProcessOrder:
     previous: Source | None = None
     reference: Source | None = None
     not_before: datetime | None = None
+    superseded: tuple[str, ...] = ()
+    """URIs of indexed layers of an earlier result of this task, to be taken out of the
+    index once the new ones are in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,16 @@ class CommandRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class AreaStanding:
+    """What an operator's wish made of an area: workers look at it first."""
+
+    area: str
+    state: AreaState
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """A worker is still busy with an attempt."""
 
@@ -158,5 +176,5 @@ class DeadLetter:
 
 Order = DownloadOrder | ProcessOrder | LayerReleased
 Notice = AreaDone | AreaNeedsAttention | CommandRefused
-Outgoing = Order | Notice
+Outgoing = Order | Notice | AreaStanding
 """What the fold sends out: it never comes back as its own input."""

@@ -2,7 +2,8 @@
 """A request as users write it: one JSON document, GeoJSON and parameters together.
 
 The members are those of the reference (spelled in any case), and a few of ours:
-`searches`, `chain`. What is wrong is said all at once, each with its JSON path.
+`searches`, `chain`, `priority`, `limits`. What is wrong is said all at once, each with
+its JSON path.
 """
 
 import json
@@ -25,7 +26,7 @@ from pydantic import (
 
 from streams.errors import InvalidRequest
 from streams.geojson import GeometryProblem, area_of
-from streams.model import LayerTarget
+from streams.model import MAX_PRIORITY, LayerTarget
 from streams.orders import IngestionRequest
 
 _GEOJSON = frozenset(
@@ -77,6 +78,11 @@ class _Layer(_Strict):
         return self
 
 
+class _Limits(_Strict):
+    downloads: int = Field(default=0, ge=0)
+    processes: int = Field(default=0, ge=0)
+
+
 class _Payload(_Strict):
     name: str
     start_time: Annotated[AwareDatetime, Field(strict=False)]
@@ -95,6 +101,8 @@ class _Payload(_Strict):
     storage_uri: str = ""
     searches: list[str] = []
     chain: bool = True
+    priority: int = Field(0, ge=-MAX_PRIORITY, le=MAX_PRIORITY)
+    limits: _Limits = Field(default_factory=_Limits)
 
     @field_validator("name")
     @classmethod
@@ -243,6 +251,9 @@ def _request(
         searches=tuple(payload.searches),
         chain=payload.chain,
         by=by,
+        priority=payload.priority,
+        limit_downloads=payload.limits.downloads,
+        limit_processes=payload.limits.processes,
     )
 
 

@@ -3,8 +3,7 @@
 
 from enum import StrEnum
 
-from streams.model import Tally
-from streams.table import AreaState
+from streams.model import AreaState, Tally
 
 
 class AreaStatus(StrEnum):

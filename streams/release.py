@@ -6,10 +6,9 @@ from msgspec.structs import replace
 from streams import chains, transitions
 from streams.chains import Links, Member
 from streams.draft import Draft
-from streams.model import Scene, Status
+from streams.model import AreaState, Scene, Status
 from streams.orders import DownloadOrder, ProcessOrder, Source
 from streams.table import (
-    AreaState,
     DownloadRow,
     ProcessRow,
     Table,

@@ -7,23 +7,42 @@ Keys need no look-up: `AREA`, `AREA!INGESTION`, `AREA/SCENE`, `AREA/SCENE/TILE`,
 
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import get_args
 
 import msgspec
 from msgspec import Struct, field
 
 from streams.chains import Chain
-from streams.model import Delivery, Layer, Scene, Settings, Tally, Tile
+from streams.model import AreaState, Delivery, Layer, Scene, Settings, Tally, Tile
 from streams.transitions import Course
 
 
-class AreaState(StrEnum):
-    """What an operator said of an area."""
+class Limits(Struct, frozen=True):
+    """How many tasks of an area may be ordered at once."""
 
-    ACTIVE = "active"
-    PAUSED = "paused"
-    CANCELLED = "cancelled"
+    downloads: int = 0
+    """0: no limit."""
+    processes: int = 0
+    """0: no limit."""
+    priority: int = 0
+    """The window is doubled so many times, halved when negative."""
+    steered: bool = False
+    """An operator said so: later requests do not change it."""
+
+    @property
+    def download_window(self) -> int:
+        """Most downloads ordered at once; 0: no limit."""
+        return self._window(self.downloads)
+
+    @property
+    def process_window(self) -> int:
+        """Most processing tasks ordered at once; 0: no limit."""
+        return self._window(self.processes)
+
+    def _window(self, limit: int) -> int:
+        if self.priority >= 0 or limit == 0:
+            return limit << max(self.priority, 0)
+        return max(limit >> -self.priority, 1)
 
 
 class AreaRow(Struct, frozen=True):
@@ -37,6 +56,7 @@ class AreaRow(Struct, frozen=True):
     """Requests whose tasks are still being written."""
     downloads: Tally = field(default_factory=Tally)
     processes: Tally = field(default_factory=Tally)
+    limits: Limits = field(default_factory=Limits)
     held: str = ""
     """Newest task held back while paused; each names the one held before it."""
     ended_by: str = ""

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from streams.codec import MESSAGES, Message
 from streams.events import Event
 from streams.orders import (
+    AreaStanding,
     DeadLetter,
     DownloadOrder,
     Heartbeat,
@@ -129,6 +130,16 @@ NOTICES = Topic(
     readers=("gateway", "any subscriber"),
     retention=_FORTNIGHT,
 )
+AREAS = Topic(
+    "ingester.areas",
+    "how areas stand that an operator paused, resumed or cancelled",
+    "area",
+    _types(AreaStanding),
+    Scale.FEW,
+    Cleanup.COMPACT,
+    writers=("workflow",),
+    readers=("downloader", "processor"),
+)
 PROGRESS = Topic(
     "ingester.progress",
     "heartbeats of running attempts",
@@ -137,7 +148,7 @@ PROGRESS = Topic(
     Scale.LOG,
     Cleanup.COMPACT_EXPIRE,
     writers=("downloader", "processor"),
-    readers=("gateway", "any subscriber"),
+    readers=("gateway", "workflow", "any subscriber"),
     retention=timedelta(days=1),
 )
 DEAD_LETTERS = Topic(
@@ -168,6 +179,7 @@ TOPICS = (
     PROCESSES,
     RELEASES,
     NOTICES,
+    AREAS,
     PROGRESS,
     DEAD_LETTERS,
     TABLE,
@@ -175,7 +187,7 @@ TOPICS = (
 
 _OF_OUTGOING: dict[type[Any], Topic] = {
     MESSAGES[name]: topic
-    for topic in (DOWNLOADS, PROCESSES, RELEASES, NOTICES)
+    for topic in (DOWNLOADS, PROCESSES, RELEASES, NOTICES, AREAS)
     for name in topic.messages
 }
 

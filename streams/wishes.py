@@ -10,6 +10,7 @@ from streams.draft import Draft
 from streams.envelope import Envelope
 from streams.events import (
     AreaCancelled,
+    AreaLimited,
     AreaPaused,
     AreaResumed,
     AreaWish,
@@ -20,11 +21,11 @@ from streams.events import (
     TaskRetryAsked,
     TaskWish,
 )
-from streams.model import Delivery, Status
+from streams.model import AreaState, Delivery, Status
 from streams.names import type_name
-from streams.orders import CommandRefused
+from streams.orders import AreaStanding, CommandRefused
 from streams.release import release, undelivered
-from streams.table import AreaRow, AreaState, DownloadRow, ProcessRow, TaskRow
+from streams.table import AreaRow, DownloadRow, Limits, ProcessRow, TaskRow
 from streams.transitions import Wish
 
 
@@ -50,17 +51,28 @@ def grant_area_wish(draft: Draft, asked: AreaWish) -> None:
         if not isinstance(asked, AreaCancelled):
             _refuse(draft, asked, "", "the area is cancelled, which is final")
     else:
-        draft.put(asked.area, replace(row, state=_state(asked)))
+        row = _steered(row, asked)
+        draft.put(asked.area, row)
+        standing = AreaStanding(asked.area, row.state, asked.by, asked.why)
+        draft.outgoing.append(standing)
 
 
-def _state(asked: AreaWish) -> AreaState:
+def _steered(row: AreaRow, asked: AreaWish) -> AreaRow:
     match asked:
         case AreaPaused():
-            return AreaState.PAUSED
+            return replace(row, state=AreaState.PAUSED)
         case AreaResumed():
-            return AreaState.ACTIVE
+            return replace(row, state=AreaState.ACTIVE)
         case AreaCancelled():
-            return AreaState.CANCELLED
+            return replace(row, state=AreaState.CANCELLED)
+        case AreaLimited():
+            limits = Limits(
+                asked.limit_downloads,
+                asked.limit_processes,
+                asked.priority,
+                steered=True,
+            )
+            return replace(row, limits=limits)
         case _:
             assert_never(asked)
 

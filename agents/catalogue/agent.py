@@ -86,6 +86,8 @@ def open_catalogue(settings: Settings) -> Catalogue:
         searches=cache(partial(plugins.make, "search")),
         default_searches=settings.catalogue_searches,
         graph_roots=[Path(root) for root in settings.graph_roots],
+        limit_downloads=settings.area_downloads,
+        limit_processes=settings.area_processes,
         keeper=make_indexer(keeper, settings) if keeper else None,
     )
 

@@ -28,6 +28,9 @@ class Catalogue:
     """A search by name; raises PluginError when there is none."""
     default_searches: Sequence[str]
     graph_roots: Sequence[Path]
+    limit_downloads: int = 0
+    """Of requests that say none; 0: no limit."""
+    limit_processes: int = 0
     keeper: RecordKeeper | None = None
 
     def check(self, request: IngestionRequest) -> list[str]:
@@ -89,6 +92,11 @@ class Catalogue:
         if self.keeper is not None:
             inventory = with_records(inventory, self.keeper)
         settings = settings_of(request, instances)
+        request = replace(
+            request,
+            limit_downloads=request.limit_downloads or self.limit_downloads,
+            limit_processes=request.limit_processes or self.limit_processes,
+        )
         return plan(request, settings, inventory, self._sensor(request))
 
     def _sensor(self, request: IngestionRequest) -> Sensor:

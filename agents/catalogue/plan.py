@@ -71,6 +71,9 @@ def plan(
         start_time=request.start_time,
         end_time=request.end_time,
         by=request.by,
+        limit_downloads=request.limit_downloads,
+        limit_processes=request.limit_processes,
+        priority=request.priority,
     )
     listed = IngestionListed(
         area=request.name,

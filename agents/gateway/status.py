@@ -6,9 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query
 
 from agents.gateway.reading import Model
-from streams.model import Kind, Status, Tally
+from streams.model import AreaState, Kind, Status, Tally
 from streams.progress import area_status
-from streams.table import AreaState
 
 router = APIRouter(tags=["status"])
 

@@ -25,11 +25,11 @@ from streams.events import (
     TaskRetryAsked,
 )
 from streams.failures import Failure
-from streams.model import Status, Tally, download_task
+from streams.model import AreaState, Status, Tally, download_task
 from streams.orders import AreaDone, DownloadOrder, ProcessOrder
 from streams.release import waits_for
 from streams.replay import replay
-from streams.table import AreaRow, AreaState, DownloadRow, ProcessRow
+from streams.table import AreaRow, DownloadRow, ProcessRow
 from tests.world import AREA, World
 
 HISTORIES = int(os.environ.get("INGESTER_TEST_HISTORIES", "400"))
