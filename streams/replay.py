@@ -5,12 +5,25 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from streams.dependencies import step
+from streams.draft import Draft
 from streams.envelope import Envelope
 from streams.events import Event
+from streams.model import Status
 from streams.orders import Outgoing
-from streams.table import Row, Table, encode_row
+from streams.release import wanted_links
+from streams.table import (
+    AreaRow,
+    CellRow,
+    DownloadRow,
+    IngestionRow,
+    ProcessRow,
+    Row,
+    Table,
+    encode_row,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +33,22 @@ class Positioned:
     partition: int
     offset: int
     fact: Envelope[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """The last fact to fold; what is None does not limit."""
+
+    time: datetime | None = None
+    """Facts said later are left out."""
+    offset: int | None = None
+    """Facts beyond this offset of their partition are left out."""
+
+    def holds(self, entry: Positioned) -> bool:
+        """Is this fact no later?"""
+        if self.time is not None and entry.fact.time > self.time:
+            return False
+        return self.offset is None or entry.offset <= self.offset
 
 
 @dataclass(slots=True)
@@ -42,27 +71,32 @@ class Replayed:
             self.unknown.append((entry, done.unknown))
 
 
-def replay(
-    log: Iterable[Positioned],
-    *,
-    until_time: datetime | None = None,
-    until_offset: int | None = None,
-) -> Replayed:
+def replay(log: Iterable[Positioned], until: Until | None = None) -> Replayed:
     """The table that a log folds to.
 
     Args:
         log: facts, those of each partition in order of offset.
-        until_time: leave out facts said later than this instant.
-        until_offset: leave out facts beyond this offset of their partition.
+        until: the last fact to fold; None: all.
     """
+    until = until or Until()
     replayed = Replayed()
     for entry in log:
-        if until_time is not None and entry.fact.time > until_time:
-            continue
-        if until_offset is not None and entry.offset > until_offset:
-            continue
-        replayed.fold(entry)
+        if until.holds(entry):
+            replayed.fold(entry)
     return replayed
+
+
+def replay_twice(
+    log: Iterable[Positioned], since: Until, until: Until
+) -> tuple[Replayed, Replayed]:
+    """What a log folds to up to two instants, read once."""
+    early, late = Replayed(), Replayed()
+    for entry in log:
+        if since.holds(entry):
+            early.fold(entry)
+        if until.holds(entry):
+            late.fold(entry)
+    return early, late
 
 
 def lines(table: Table) -> Iterator[bytes]:
@@ -83,3 +117,64 @@ def differences(left: Table, right: Table) -> list[str]:
     """Keys of the rows that are not the same in both tables, sorted."""
     keys = left.keys() | right.keys()
     return sorted(key for key in keys if left.get(key) != right.get(key))
+
+
+class What(StrEnum):
+    """What became of a row between two instants."""
+
+    ADDED = "added"
+    STATUS = "status"
+    LINKS = "links"
+    GONE = "gone"
+    """Only in the earlier table: the instants are the wrong way round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of interest that is not the same in two tables."""
+
+    key: str
+    what: What
+    before: str
+    """Its status or links; empty when it was not there."""
+    after: str
+
+
+def changes(before: Table, after: Table) -> Iterator[Change]:
+    """Rows added, statuses that moved, tiles linked otherwise; in order of key."""
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        if old is None or new is None:
+            what = What.ADDED if old is None else What.GONE
+            yield Change(key, what, _standing(old), _standing(new))
+            continue
+        if _standing(old) != _standing(new):
+            yield Change(key, What.STATUS, _standing(old), _standing(new))
+        if _links(before, old) != _links(after, new):
+            yield Change(key, What.LINKS, _links(before, old), _links(after, new))
+
+
+def _standing(row: Row | None) -> str:
+    match row:
+        case DownloadRow() | ProcessRow():
+            attempt = f" #{row.course.attempt}" if row.course.attempt else ""
+            return f"{row.course.status}{attempt}"
+        case AreaRow():
+            return row.state
+        case IngestionRow():
+            return "listed" if row.listed else "open"
+        case CellRow():
+            return f"{len(row.chain.members)} tiles"
+        case None:
+            return ""
+
+
+def _links(table: Table, row: Row) -> str:
+    """The neighbours that a tile was ordered with, or would be now."""
+    if not isinstance(row, ProcessRow):
+        return ""
+    previous, reference = row.previous, row.reference
+    if row.course.status is Status.NEW:
+        links = wanted_links(Draft(table), row)
+        previous, reference = links.previous, links.reference
+    return f"previous {previous or 'none'}, reference {reference or 'none'}"
