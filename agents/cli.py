@@ -17,6 +17,7 @@ from agents.commands import (
     status,
     topics,
 )
+from agents.commands.audit.command import audit
 from agents.commands.demo.command import demo
 from agents.commands.terminal import ERR
 from streams.errors import IngesterError, InvalidGraph, InvalidRequest
@@ -30,6 +31,7 @@ app.callback()(stack.use_embedded_stack)
 app.command()(publish.publish)
 app.command()(status.status)
 app.command("replay")(replay.replay_log)
+app.command()(audit)
 app.command()(run.run)
 app.command()(provision.provision)
 app.command()(stack.up)

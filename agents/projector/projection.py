@@ -4,8 +4,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from agents.projector.lives import attempts, wishes
-from agents.projector.rows import Parameters, statements, told
+from agents.projector.lives import Parameters
+from agents.projector.rows import statements, told
 from streams.codec import message_type, unpack
 from streams.dependencies import step
 from streams.envelope import Envelope, Record
@@ -110,9 +110,7 @@ class _View(Table):
         before = {key: row for key in done.rows if (row := self.get(key)) is not None}
         self.rows.update(done.rows)
         self._changed.update(done.rows)
-        self._told.extend(told(fact, done.rows))
-        self._told.extend(attempts(fact, before, done))
-        self._told.extend(wishes(fact, done))
+        self._told.extend(told(fact, before, done))
 
     def statements(self) -> Iterator[tuple[str, Parameters]]:
         """What to run for everything folded."""

@@ -2,13 +2,14 @@
 """Rows of the fold as rows of the read model. Pure."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
-from agents.projector.lives import number
+from agents.projector.lives import Parameters, Statements, attempts, number, wishes
+from streams.dependencies import Step
 from streams.envelope import Envelope
 from streams.events import DownloadDone, IngestionRefused, ProcessDone
 from streams.model import Kind, Layer
@@ -23,10 +24,8 @@ from streams.table import (
     encode_row,
 )
 
-Parameters = dict[str, Any]
 
-
-def statements(rows: Mapping[str, Row]) -> Iterator[tuple[str, Parameters]]:
+def statements(rows: Mapping[str, Row]) -> Statements:
     """Names of queries with their parameters, for each changed row."""
     for key, row in rows.items():
         yield "save_row", {"key": key, "value": encode_row(row).decode()}
@@ -41,15 +40,21 @@ def statements(rows: Mapping[str, Row]) -> Iterator[tuple[str, Parameters]]:
                 pass  # a chain is read from its tasks
 
 
-def told(
-    fact: Envelope[Any], rows: Mapping[str, Row]
-) -> Iterator[tuple[str, Parameters]]:
+def told(fact: Envelope[Any], before: Mapping[str, Row], step: Step) -> Statements:
     """What readers want of a fact and the fold does not keep in its rows.
 
     Args:
         fact: as it stands in the log.
-        rows: those that it changed; a report that is void changed none of its task's.
+        before: the rows that it changes, as they were; a new one is missing.
+        step: what it does; a report that is void changes no row of its task's.
     """
+    yield from _listed(fact, step.rows)
+    yield from attempts(fact, before, step)
+    yield from wishes(fact, step)
+
+
+def _listed(fact: Envelope[Any], rows: Mapping[str, Row]) -> Statements:
+    """Layers and refusals."""
     match fact.message:
         case DownloadDone() as done if _counts(fact, rows):
             for delivery in done.deliveries:
@@ -141,7 +146,7 @@ def _place(row: TaskRow) -> Parameters:
 
 def _layers(
     done: DownloadDone | ProcessDone, tile: str, layers: Iterable[Layer]
-) -> Iterator[tuple[str, Parameters]]:
+) -> Statements:
     for layer in layers:
         yield (
             "save_layer",

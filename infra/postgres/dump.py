@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole dependency table of the read model, to compare it."""
+"""The read model at one instant: its dependency table, or all of an area."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from infra.postgres.connection import connect, read_model_error
 from infra.postgres.queries import QUERIES
@@ -35,12 +38,79 @@ def read_snapshot(dsn: str) -> Snapshot:
     Raises:
         ReadModelError: the database refused, or cannot be reached.
     """
+    with _at_one_instant(dsn) as connection:
+        positions = connection.execute(QUERIES["positions"]).fetchall()
+        found = connection.execute(QUERIES["all_rows"])
+        rows = {key: decode_row(key, value.encode()) for key, value in found}
+        return Snapshot(rows, dict(positions))
+
+
+@dataclass(frozen=True, slots=True)
+class AreaSnapshot:
+    """Every row about an area at one instant, and how far the log was projected."""
+
+    dependency: dict[str, str]
+    """Rows of the dependency table as they are stored."""
+    tables: dict[str, list[dict[str, Any]]]
+    """Rows of the tables that readers ask, by name of table."""
+    positions: dict[int, int]
+
+
+AREA_TABLES = ("area", "ingestion", "task", "layer", "attempt", "wish")
+
+
+def read_area(dsn: str, area: str) -> AreaSnapshot:
+    """An area's rows as they are now.
+
+    Raises:
+        ReadModelError: the database refused, or cannot be reached.
+    """
+    with _at_one_instant(dsn) as connection:
+        positions = connection.execute(QUERIES["positions"]).fetchall()
+        found = connection.execute(QUERIES["audit_dependency"], {"area": area})
+        dependency = dict(found.fetchall())
+        tables = {}
+        with connection.cursor(row_factory=dict_row) as cursor:
+            for table in AREA_TABLES:
+                cursor.execute(QUERIES[f"audit_{table}"], {"area": area})
+                tables[table] = cursor.fetchall()
+        return AreaSnapshot(dependency, tables, dict(positions))
+
+
+@contextmanager
+def open_table(dsn: str) -> Iterator[Mapping[str, Row]]:
+    """The dependency table, its rows read when they are asked for.
+
+    Raises:
+        ReadModelError: the database refused, or cannot be reached.
+    """
+    with _at_one_instant(dsn) as connection:
+        yield _Rows(connection)
+
+
+class _Rows(dict[str, Row]):
+    """Rows that were asked for; the others come when they are."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The row under this key."""
+        if key not in self:
+            query = QUERIES["find_rows"]
+            found = self._connection.execute(query, ([key],)).fetchone()
+            if found is None:
+                return default
+            self[key] = decode_row(key, found[1].encode())
+        return self[key]
+
+
+@contextmanager
+def _at_one_instant(dsn: str) -> Iterator[psycopg.Connection]:
     try:
         with connect(dsn) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            positions = connection.execute(QUERIES["positions"]).fetchall()
-            found = connection.execute(QUERIES["all_rows"])
-            rows = {key: decode_row(key, value.encode()) for key, value in found}
-            return Snapshot(rows, dict(positions))
+            yield connection
     except psycopg.Error as error:
         raise read_model_error(error) from error

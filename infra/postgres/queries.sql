@@ -153,6 +153,31 @@ select key, value from dependency order by key collate "C"
 -- name: positions
 select partition, next_offset from position order by partition
 
+-- name: audit_dependency
+-- An area's rows of the dependency table: the characters after its name are no name's.
+select key, value from dependency
+where key = %(area)s or left(key, length(%(area)s) + 1) = any(
+    array[%(area)s || '/', %(area)s || '!', %(area)s || '@']
+)
+
+-- name: audit_area
+select * from area where name = %(area)s
+
+-- name: audit_ingestion
+select * from ingestion where area = %(area)s
+
+-- name: audit_task
+select * from task where area = %(area)s
+
+-- name: audit_layer
+select * from layer where area = %(area)s
+
+-- name: audit_attempt
+select * from attempt where area = %(area)s
+
+-- name: audit_wish
+select * from wish where area = %(area)s
+
 -- name: stac_areas
 -- Areas with indexed layers, and the interval of their acquisitions.
 select
@@ -184,3 +209,139 @@ where
     and task.acquired_at between %(start)s and %(end)s
 order by layer.uri
 limit %(limit)s
+
+-- name: reference_areas
+-- What the gateway asks for the routes of the Go ingester, this and the next five. An
+-- area that was cancelled is deleted there.
+select * from area
+where
+    state <> 'cancelled'
+    and case when %(any_case)s then name ilike %(like)s else name like %(like)s end
+order by name collate "C"
+
+-- name: reference_tasks
+select task.id, task.number, dependency.value, ingestion.settings
+from task
+join dependency on dependency.key = task.id
+join ingestion on ingestion.area = task.area and ingestion.id = task.ingestion
+where
+    task.area = any(%(areas)s) and task.kind = %(kind)s
+    and (%(status)s = '' or task.status = %(status)s)
+order by task.id collate "C"
+limit %(limit)s offset %(offset)s
+
+-- name: reference_task
+select task.id, task.number, dependency.value, ingestion.settings
+from task
+join dependency on dependency.key = task.id
+join ingestion on ingestion.area = task.area and ingestion.id = task.ingestion
+where task.number = %(number)s and task.kind = %(kind)s
+order by task.id
+
+-- name: reference_tasks_of
+select task.id, task.number, dependency.value, ingestion.settings
+from task
+join dependency on dependency.key = task.id
+join ingestion on ingestion.area = task.area and ingestion.id = task.ingestion
+where task.id = any(%(ids)s)
+order by task.id collate "C"
+
+-- name: reference_nodes
+-- Every task of an area, without what it holds.
+select id, number, kind, scene, tile, cell, acquired_at, status, previous, reference
+from task
+where area = %s
+order by id collate "C"
+
+-- name: reference_nodes_of
+select id, number, kind, scene, tile, cell, acquired_at, status, previous, reference
+from task
+where id = any(%s)
+
+-- name: task_numbers
+select id, number from task where id = any(%s)
+
+-- name: wish_outcomes
+select id, task, refusal from wish where id = any(%s)
+
+-- name: find_ingestion
+select * from ingestion where area = %(area)s and id = %(id)s
+
+-- name: page_areas
+select * from area
+where name > %(after)s and name like %(like)s
+order by name
+limit %(limit)s
+
+-- name: count_areas
+select count(*) as total from area where name like %(like)s
+
+-- name: page_tasks
+-- A page of an area's tasks, in order of id, after a given one.
+select * from task
+where
+    area = %(area)s and id > %(after)s
+    and (%(statuses)s::text[] = '{}' or status = any(%(statuses)s))
+    and (%(kind)s = '' or kind = %(kind)s)
+    and (%(cause)s = '' or failure = %(cause)s)
+    and (%(like)s = '' or scene like %(like)s or id like %(like)s)
+    and (%(text)s = '' or id ilike %(text)s or message ilike %(text)s)
+order by id
+limit %(limit)s
+
+-- name: count_tasks
+select count(*) as total from task
+where
+    area = %(area)s
+    and (%(statuses)s::text[] = '{}' or status = any(%(statuses)s))
+    and (%(kind)s = '' or kind = %(kind)s)
+    and (%(cause)s = '' or failure = %(cause)s)
+    and (%(like)s = '' or scene like %(like)s or id like %(like)s)
+    and (%(text)s = '' or id ilike %(text)s or message ilike %(text)s)
+
+-- name: search_product
+-- Tasks of a product in every area.
+select * from task
+where scene like %(like)s and id > %(after)s
+order by id
+limit %(limit)s
+
+-- name: count_product
+select count(*) as total from task where scene like %(like)s
+
+-- name: area_pace
+-- How many tasks ended lately, and between which instants.
+select
+    now() as now,
+    count(*) filter (where ended_at > now() - interval '10 minutes') as ended_lately,
+    min(started_at) as first_started_at,
+    max(ended_at) as last_ended_at,
+    count(*) filter (where ended_at is not null) as ended,
+    count(*) filter (where status = 'pending' and started_at is not null) as running
+from task
+where area = %s
+
+-- name: oldest_pending
+-- The task that is busy, or waits for a worker, since longest.
+select id, kind, attempt, worker, started_at from task
+where area = %s and status = 'pending'
+order by started_at nulls last, acquired_at, id
+limit 1
+
+-- name: page_cells
+select cell, count(*) as tiles from task
+where area = %(area)s and cell > %(after)s
+group by cell
+order by cell
+limit %(limit)s
+
+-- name: count_cells
+select count(distinct cell) as total from task where area = %s and cell <> ''
+
+-- name: chain_tiles
+select
+    id, number, scene, tile, cell, acquired_at, status, attempt, worker, failure,
+    message, started_at, ended_at, previous, reference
+from task
+where area = %(area)s and cell = any(%(cells)s)
+order by cell, acquired_at, id
