@@ -139,6 +139,38 @@ class Settings(BaseSettings):
         "127.0.0.1:8080", "Address of the HTTP service.", "gateway"
     )
     gateway_url: str = _of("http://127.0.0.1:8080", "Where clients find it.", "cli")
+    gateway_tokens_file: str = _of(
+        "", "File of who may ask: lines of role, name, SHA-256 of a token.", "gateway"
+    )
+    gateway_tokens: SecretStr = _of(
+        SecretStr(""), "Such lines themselves, instead of the file.", "gateway"
+    )
+    gateway_open: bool = _of(
+        False, "Serve other machines although no token is known.", "gateway"
+    )
+    gateway_cors_origins: Names = _of(
+        (), "Origins of web pages elsewhere that may ask.", "gateway"
+    )
+    gateway_body_bytes: int = _of(8_388_608, "Largest body of a request.", "gateway")
+    gateway_rate_per_s: float = _of(
+        100.0, "Requests that one client may make in the long run.", "gateway"
+    )
+    gateway_rate_burst: int = _of(
+        500, "Requests that one client may make at once.", "gateway"
+    )
+    gateway_wait_s: float = _of(
+        10.0, "Wait for so long until a wish is projected.", "gateway"
+    )
+    gateway_events_clients: int = _of(
+        100, "Clients that may follow areas at a time.", "gateway"
+    )
+    gateway_webhooks: Names = _of((), "URLs that every notice is posted to.", "gateway")
+    gateway_webhook_secret: SecretStr = _of(
+        SecretStr(""), "Signs what is posted there.", "gateway"
+    )
+    gateway_webhook_tries: int = _of(
+        6, "Tries before a notice goes to the dead letters.", "gateway"
+    )
     health_listen: str = _of(
         "", "Address of health and metrics of an agent; empty: none.", "agents"
     )
@@ -150,6 +182,8 @@ class Settings(BaseSettings):
         "graph_roots",
         "downloader_providers",
         "processor_indexers",
+        "gateway_cors_origins",
+        "gateway_webhooks",
         mode="before",
     )
     @classmethod

@@ -28,6 +28,7 @@ IngesterError
 │   └── IndexConflict       the index holds something else under that name
 ├── NodeExhausted           the worker's disk or memory is full
 ├── ReadModelError          PostgreSQL refused or did not answer
+├── WebhookError            a receiver of notices did not take one
 ├── PluginError             a plug-in is missing or does not load
 └── StackError              the embedded stack cannot start, or a part of it died
 
@@ -214,6 +215,12 @@ class ReadModelError(IngesterError):
     """PostgreSQL refused or did not answer."""
 
     failure = Failure.TRANSIENT_STORAGE
+
+
+class WebhookError(IngesterError):
+    """A receiver of notices did not take one."""
+
+    failure = Failure.TRANSIENT_NET
 
 
 class PluginError(IngesterError):

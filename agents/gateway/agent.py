@@ -1,29 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gateway's door: one FastAPI application over the read model."""
+"""The gateway's door: one FastAPI application over the read model and the log."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import make_asgi_app
 
-from agents.gateway import registry, stac, stac_search, status
+from agents.gateway import events, registry, stac, stac_search, status, wishes
+from agents.gateway.gate import Gate, Rules, is_loopback
+from agents.gateway.rate import Rates
+from agents.gateway.reading import Desk
+from agents.gateway.reference import areas as reference_areas
+from agents.gateway.reference import tasks as reference_tasks
+from agents.gateway.tokens import Token, read_tokens
+from agents.gateway.watch import Watch
+from agents.gateway.webhooks import Webhooks
+from agents.logs import logger
 from agents.settings import Settings
 from agents.worker.equipment import open_stores
 from agents.worker.store import ObjectStore
+from infra.kafka.connection import Connection, connection
+from infra.kafka.reader import GroupReader
+from infra.kafka.writer import Writer
 from infra.postgres.migrate import migrate
 from infra.postgres.reader import ReadModelReader
-from streams.errors import IngesterError
+from streams.codec import pack
+from streams.envelope import Envelope
+from streams.errors import BrokerError, IngesterError, InvalidRequest
+from streams.events import Event
+from streams.topics import NOTICES, TASKS, key_of
+
+_LOG = logger("gateway")
 
 _DOCUMENTS_REMEMBERED = 2000
+
+# Streams of events end at once when told to; an answer may take so much longer.
+_LAST_ANSWERS_S = 10
+
+_ROUTERS = (
+    status.router,
+    events.router,
+    wishes.router,
+    reference_areas.router,
+    reference_tasks.router,
+    registry.router,
+    stac.router,
+    stac_search.router,
+)
 
 
 class StoredDocuments:
@@ -46,31 +83,174 @@ class StoredDocuments:
             return target.read_bytes()
 
 
+class TaskLog:
+    """Writes to the task log, one batch at a time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._turn = threading.Lock()
+        self._writer: Writer | None = None
+
+    async def write(self, facts: Sequence[Envelope[Event]]) -> None:
+        """Write facts; returns when every one is acknowledged."""
+        await asyncio.to_thread(self._write, facts)
+
+    def _write(self, facts: Sequence[Envelope[Event]]) -> None:
+        with self._turn:
+            writer, self._writer = self._writer or Writer(self._connection), None
+            writer.check(TASKS.name)
+            writer.write(pack(TASKS.name, key_of(f.message), f) for f in facts)
+            # One that failed is not used again: it remembers its failure.
+            self._writer = writer
+
+
 def build(settings: Settings) -> FastAPI:
     """The application."""
     model = ReadModelReader(settings.postgres_dsn.get_secret_value())
+    kafka = connection(settings, "ingester-gateway")
+    posting = _Posting(settings, kafka) if settings.gateway_webhooks else None
+
+    async def position() -> int:
+        return sum(row["next_offset"] for row in await model.fetch("positions"))
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         await model.open()
+        if posting:
+            posting.start()
         yield
+        if posting:
+            await asyncio.to_thread(posting.stop)
         await model.close()
 
-    app = FastAPI(title="Kafka geocube ingester", lifespan=life)
+    app = FastAPI(
+        title="Kafka geocube ingester",
+        version=version("kafka-geocube-ingester"),
+        lifespan=life,
+    )
     app.state.model = model
     app.state.documents = StoredDocuments(open_stores(settings))
-    app.include_router(status.router)
-    app.include_router(registry.router)
-    app.include_router(stac.router)
-    app.include_router(stac_search.router)
+    app.state.desk = Desk(
+        TaskLog(kafka), model, lambda: datetime.now(UTC), settings.gateway_wait_s
+    )
+    app.state.limits = (settings.area_downloads, settings.area_processes)
+    app.state.watch = Watch(position, settings.gateway_events_clients)
+    app.state.posting = posting
+    for router in _ROUTERS:
+        app.include_router(router)
     app.mount("/metrics", make_asgi_app())
     app.add_exception_handler(IngesterError, _unavailable)
-    app.add_api_route("/healthz", _healthz, response_class=PlainTextResponse)
+    health: dict[str, Any] = {"tags": ["health"], "response_class": PlainTextResponse}
+    app.add_api_route("/", _hello, **health)
+    app.add_api_route("/healthz", _healthz, **health)
+    _guard(app, settings)
     return app
 
 
+def _guard(app: FastAPI, settings: Settings) -> None:
+    rules = Rules(
+        tokens=_tokens(settings),
+        body_bytes=settings.gateway_body_bytes,
+        rates=Rates(settings.gateway_rate_per_s, settings.gateway_rate_burst),
+        origins=settings.gateway_cors_origins,
+        everywhere=settings.gateway_open,
+    )
+    _check_reach(settings, rules)
+    app.add_middleware(Gate, rules=rules)
+    if settings.gateway_cors_origins:
+        # Outside of the gate: browsers ask first, without a token.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.gateway_cors_origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+            expose_headers=["Link", "X-Total-Count", "X-Ingester-Exists"],
+        )
+
+
+def _tokens(settings: Settings) -> tuple[Token, ...]:
+    if not settings.gateway_tokens_file:
+        return read_tokens(settings.gateway_tokens.get_secret_value())
+    file = Path(settings.gateway_tokens_file)
+    try:
+        found = read_tokens(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"INGESTER_GATEWAY_TOKENS_FILE: cannot be read: {error}"
+        raise InvalidRequest("settings", [problem]) from error
+    if not found:
+        # An empty file must not open what it was meant to close.
+        problem = f"INGESTER_GATEWAY_TOKENS_FILE: no token in '{file}'"
+        raise InvalidRequest("settings", [problem])
+    return found
+
+
+def _check_reach(settings: Settings, rules: Rules) -> None:
+    host = settings.gateway_listen.rpartition(":")[0]
+    if not (rules.tokens or settings.gateway_open or is_loopback(host)):
+        problem = (
+            f"INGESTER_GATEWAY_LISTEN: other machines reach {host}, and no token is "
+            "known: set INGESTER_GATEWAY_TOKENS_FILE, or INGESTER_GATEWAY_OPEN=true "
+            "to let everybody in"
+        )
+        raise InvalidRequest("settings", [problem])
+
+
+class _Posting:
+    """The thread that posts notices."""
+
+    def __init__(self, settings: Settings, kafka: Connection) -> None:
+        secret = settings.gateway_webhook_secret.get_secret_value()
+        if not secret:
+            problem = "INGESTER_GATEWAY_WEBHOOK_SECRET: missing, webhooks are signed"
+            raise InvalidRequest("settings", [problem])
+        self._webhooks = Webhooks(
+            GroupReader(
+                kafka,
+                "ingester-webhooks",
+                [NOTICES.name],
+                session_timeout_s=settings.kafka_session_timeout_s,
+            ),
+            Writer(kafka),
+            settings.gateway_webhooks,
+            secret,
+            lambda: datetime.now(UTC),
+            settings.gateway_webhook_tries,
+        )
+        self._thread = threading.Thread(target=self._run, name="webhooks")
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is being tried goes on after the next start."""
+        self._webhooks.stop()
+        self._thread.join()
+
+    @property
+    def runs(self) -> bool:
+        """Does it still run?"""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._webhooks.run()
+        except BrokerError as error:
+            # The thread ends, and with it the gateway's health: it is started again.
+            _LOG.error(str(error), action="webhooks_ended")
+
+
+async def _hello() -> str:
+    """A sign of life, as the Go ingester gives it."""
+    return "ingester ok"
+
+
 async def _healthz(request: Request) -> str:
+    """Is the read model there, and are the webhooks?"""
     await request.app.state.model.fetch("positions")
+    posting: _Posting | None = request.app.state.posting
+    if posting is not None and not posting.runs:
+        raise HTTPException(503, "webhooks: ended, see the log; restart the gateway")
     return "alive\n"
 
 
@@ -78,14 +258,30 @@ async def _unavailable(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, 503)
 
 
+class _Server(uvicorn.Server):
+    """Ends streams of events when told to stop, instead of waiting for their ends."""
+
+    def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
+        super().__init__(config)
+        self._watch = watch
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called for SIGTERM and SIGINT."""
+        self._watch.close()
+        super().handle_exit(sig, frame)
+
+
 def run(settings: Settings) -> None:
     """Serve until told to stop."""
+    app = build(settings)
     migrate(settings.postgres_dsn.get_secret_value())
     host, _, port = settings.gateway_listen.rpartition(":")
-    uvicorn.run(
-        build(settings),
-        host=host,
+    config = uvicorn.Config(
+        app,
+        host=host.strip("[]"),
         port=int(port),
         log_level="warning",
         access_log=False,
+        timeout_graceful_shutdown=_LAST_ANSWERS_S,
     )
+    _Server(config, app.state.watch).run()

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the routes need of the read model and of the object store."""
+"""What the routes need of the read model, the object store, the log and the clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
+
+from streams.envelope import Envelope
+from streams.events import Event
 
 
 class ReadModel(Protocol):
@@ -25,6 +30,30 @@ class Documents(Protocol):
         ...
 
 
+class Log(Protocol):
+    """The task log, to write to."""
+
+    async def write(self, facts: Sequence[Envelope[Event]]) -> None:
+        """Write facts; returns when every one is acknowledged.
+
+        Raises:
+            BrokerError: one is not, whatever became of the others. To write them again
+                is harmless: the same ids are the same facts.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What it takes to write a fact and to see it projected."""
+
+    log: Log
+    model: ReadModel
+    clock: Callable[[], datetime]
+    wait_s: float
+    """Longest wait until a fact is projected."""
+
+
 def _model(request: Request) -> ReadModel:
     model: ReadModel = request.app.state.model
     return model
@@ -35,5 +64,11 @@ def _documents(request: Request) -> Documents:
     return documents
 
 
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
 Model = Annotated[ReadModel, Depends(_model)]
 Store = Annotated[Documents, Depends(_documents)]
+Writing = Annotated[Desk, Depends(_desk)]

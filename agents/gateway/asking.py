@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wishes of operators as facts of the log, and what the fold made of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar, assert_never
+from uuid import uuid4
+
+from agents.gateway.reading import Desk
+from streams.envelope import Envelope
+from streams.events import (
+    AreaWish,
+    Event,
+    TaskFailAsked,
+    TaskForceAsked,
+    TaskReopenAsked,
+    TaskRetryAsked,
+    TaskWish,
+)
+from streams.model import Status
+
+T = TypeVar("T")
+
+# A projection takes milliseconds when it is abreast; asking is cheap.
+_ASK_AGAIN_S = 0.03
+
+
+class TaskWord(StrEnum):
+    """What can be wanted of a task."""
+
+    RETRY = "retry"
+    """One that waits in RETRY is tried again."""
+    FAIL = "fail"
+    """It is given up."""
+    REOPEN = "reopen"
+    """One that FAILED comes back, in its place in its chain."""
+    FORCE = "force"
+    """It gets the status that is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A wish about tasks."""
+
+    word: TaskWord
+    by: str
+    why: str
+    status: Status | None = None
+    """Of `force`."""
+    follow: bool = False
+    """Of `reopen`: the later tiles of the chain are done again."""
+
+    def of(self, area: str, task: str, attempt: int) -> TaskWish:
+        """The fact that says so of one task, as seen at this attempt."""
+        seen = (area, task, attempt)
+        match self.word:
+            case TaskWord.RETRY:
+                return TaskRetryAsked(*seen, self.by, self.why)
+            case TaskWord.FAIL:
+                return TaskFailAsked(*seen, self.by, self.why)
+            case TaskWord.REOPEN:
+                return TaskReopenAsked(*seen, self.by, self.why, self.follow)
+            case TaskWord.FORCE:
+                assert self.status is not None
+                return TaskForceAsked(*seen, self.status, self.by, self.why)
+            case _:
+                assert_never(self.word)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a wish."""
+
+    id: str
+    task: str
+    """Empty: it was about an area."""
+    refusal: str | None
+    """Empty: granted. None: not projected yet."""
+
+
+async def ask(desk: Desk, wishes: Sequence[TaskWish | AreaWish]) -> list[Outcome]:
+    """Write wishes, and wait until all are projected or the time is over.
+
+    Raises:
+        BrokerError: they could not be written, or only some of them.
+    """
+    facts = [in_envelope(desk, wish, uuid4().hex) for wish in wishes]
+    await desk.log.write(facts)
+    ids = [fact.id for fact in facts]
+
+    async def all_outcomes() -> Mapping[str, str] | None:
+        return (
+            outcomes if len(outcomes := await _known(desk, ids)) == len(ids) else None
+        )
+
+    known = await until(desk, all_outcomes)
+    if known is None:
+        known = await _known(desk, ids)
+    return [
+        Outcome(fact.id, getattr(fact.message, "task", ""), known.get(fact.id))
+        for fact in facts
+    ]
+
+
+async def ask_of_tasks(
+    desk: Desk, wanted: Wanted, tasks: Sequence[Mapping[str, Any]]
+) -> list[Outcome]:
+    """The same wish about each of these rows of tasks, as they were read."""
+    wishes = [wanted.of(task["area"], task["id"], task["attempt"]) for task in tasks]
+    return await ask(desk, wishes) if wishes else []
+
+
+async def until(desk: Desk, ready: Callable[[], Awaitable[T | None]]) -> T | None:
+    """The first answer that is not None; None when there is none in time."""
+    end = asyncio.get_running_loop().time() + desk.wait_s
+    while (answer := await ready()) is None:
+        if asyncio.get_running_loop().time() > end:
+            return None
+        await asyncio.sleep(_ASK_AGAIN_S)
+    return answer
+
+
+def in_envelope(desk: Desk, event: Event, id: str) -> Envelope[Any]:
+    """A fact that the gateway tells."""
+    return Envelope(
+        event,
+        id=id,
+        time=desk.clock(),
+        source="/agents/gateway",
+        subject=getattr(event, "task", "") or event.area,
+    )
+
+
+async def _known(desk: Desk, ids: list[str]) -> dict[str, str]:
+    found = await desk.model.fetch("wish_outcomes", (ids,))
+    return {row["id"]: row["refusal"] for row in found}

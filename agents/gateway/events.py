@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How an area goes on, as server-sent events."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Header, HTTPException, Request
+from fastapi.responses import StreamingResponse
+
+from agents.gateway.answers import AreaSummary, Problem
+from agents.gateway.reading import Model, ReadModel
+from agents.gateway.status import NOT_FOUND, summary
+from agents.gateway.watch import Watch
+
+router = APIRouter(tags=["status"])
+
+# Less than the minute after which proxies give up a silent connection.
+_SIGN_OF_LIFE_S = 15.0
+
+_CHANGES = ("status", "state", "downloads", "processes", "failures", "refusals")
+
+
+@router.get(
+    "/areas/{name}/events",
+    response_model=None,
+    responses={
+        200: {
+            "description": "Events `progress`, each with an `AreaSummary` as data",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        503: {"model": Problem, "description": "Too many follow already"},
+        **NOT_FOUND,
+    },
+)
+async def follow(
+    name: str,
+    request: Request,
+    model: Model,
+    last_event_id: Annotated[str, Header()] = "",
+) -> StreamingResponse:
+    """Follow an area: a snapshot now and whenever it changed, and signs of life.
+
+    `Last-Event-ID` says which snapshot a client has: it is not sent again.
+    """
+    watch: Watch = request.app.state.watch
+    if watch.full:
+        raise HTTPException(
+            503, "too many follow areas already; ask again later", {"Retry-After": "10"}
+        )
+    if await summary(model, name) is None:
+        raise HTTPException(404, f"area '{name}': nothing was ever accepted for it")
+    return StreamingResponse(
+        _events(name, watch, model, last_event_id),
+        media_type="text/event-stream",
+        # Proxies must hand it on as it comes.
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _events(
+    name: str, watch: Watch, model: ReadModel, known: str
+) -> AsyncIterator[bytes]:
+    async with watch.joined():
+        yield b"retry: 2000\n\n"
+        moved = True
+        while not watch.closed:
+            found = await summary(model, name) if moved else None
+            if found is not None and (id := _digest(found)) != known:
+                known = id
+                yield _event(id, found)
+            elif not moved:
+                yield b": still there\n\n"
+            moved = await watch.moved(_SIGN_OF_LIFE_S)
+
+
+def _event(id: str, found: dict[str, Any]) -> bytes:
+    data = AreaSummary.model_validate(found).model_dump_json()
+    return f"id: {id}\nevent: progress\ndata: {data}\n\n".encode()
+
+
+def _digest(found: dict[str, Any]) -> str:
+    """The same while nothing happens: rates and estimates change by themselves."""
+    changes = {name: found.get(name) for name in _CHANGES}
+    changes["running"] = found["progress"]["running"]
+    return hashlib.sha256(msgspec.json.encode(changes)).hexdigest()[:16]
