@@ -51,7 +51,7 @@ _DOCUMENTS_REMEMBERED = 2000
 # Streams of events end at once when told to; an answer may take so much longer.
 _LAST_ANSWERS_S = 10
 
-_ROUTERS = (
+ROUTERS = (
     status.router,
     events.router,
     wishes.router,
@@ -61,6 +61,7 @@ _ROUTERS = (
     stac.router,
     stac_search.router,
 )
+"""Every route but those of `build` itself."""
 
 
 class StoredDocuments:
@@ -136,7 +137,7 @@ def build(settings: Settings) -> FastAPI:
     app.state.limits = (settings.area_downloads, settings.area_processes)
     app.state.watch = Watch(position, settings.gateway_events_clients)
     app.state.posting = posting
-    for router in _ROUTERS:
+    for router in ROUTERS:
         app.include_router(router)
     app.mount("/metrics", make_asgi_app())
     app.add_exception_handler(IngesterError, _unavailable)
