@@ -7,8 +7,10 @@ import typer
 
 from agents.commands import (
     deadletters,
+    log,
     provision,
     publish,
+    rebuild,
     replay,
     run,
     schemas,
@@ -16,9 +18,12 @@ from agents.commands import (
     stack,
     status,
     topics,
+    wishes,
 )
 from agents.commands.audit.command import audit
 from agents.commands.demo.command import demo
+from agents.commands.explain import explain
+from agents.commands.task import task
 from agents.commands.terminal import ERR
 from streams.errors import IngesterError, InvalidGraph, InvalidRequest
 
@@ -30,8 +35,21 @@ app = typer.Typer(
 app.callback()(stack.use_embedded_stack)
 app.command()(publish.publish)
 app.command()(status.status)
+app.command()(task)
+app.command()(explain)
 app.command("replay")(replay.replay_log)
 app.command()(audit)
+for wish in (
+    wishes.retry,
+    wishes.fail,
+    wishes.reopen,
+    wishes.force,
+    wishes.pause,
+    wishes.resume,
+    wishes.cancel,
+    wishes.limit,
+):
+    app.command()(wish)
 app.command()(run.run)
 app.command()(provision.provision)
 app.command()(stack.up)
@@ -40,6 +58,8 @@ app.command()(stack.ps)
 app.command()(demo)
 app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")
+app.add_typer(log.app, name="log")
+app.add_typer(rebuild.app, name="rebuild")
 app.add_typer(deadletters.app, name="dead-letters")
 app.command()(settings.settings)
 app.command()(settings.version)

@@ -139,6 +139,10 @@ class Settings(BaseSettings):
         "127.0.0.1:8080", "Address of the HTTP service.", "gateway"
     )
     gateway_url: str = _of("http://127.0.0.1:8080", "Where clients find it.", "cli")
+    gateway_token: SecretStr = _of(
+        SecretStr(""), "Bearer token that commands send it.", "cli"
+    )
+    user: str = _of("", "Who asks, in the log; empty: the login name.", "cli")
     gateway_tokens_file: str = _of(
         "", "File of who may ask: lines of role, name, SHA-256 of a token.", "gateway"
     )

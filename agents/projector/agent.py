@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The projector's door: reads the log in batches, projects, commits.
 
-Its position is in PostgreSQL, beside the rows: what is committed to Kafka only saves
-reading twice.
+Its position is in PostgreSQL, beside the rows; what is committed to Kafka only tells
+others how far it is.
 """
 
 import signal
@@ -43,8 +43,9 @@ def run(settings: Settings) -> None:
         session_timeout_s=settings.kafka_session_timeout_s,
     )
     projection = Projection()
-    reader.on_revoke(lambda _: projection.forget())
     model = ReadModelWriter(dsn)
+    reader.on_revoke(lambda _: projection.forget())
+    reader.on_assign(lambda places: _begin(model, places))
     _LOG.info("projector ready", action="worker_ready")
     while not stopping.is_set():
         _turn(reader, projection, model, settings.projector_batch)
@@ -52,6 +53,14 @@ def run(settings: Settings) -> None:
     reader.close()
     model.close()
     _LOG.info("projector stopped", action="worker_stopped")
+
+
+def _begin(
+    model: ReadModelWriter, places: set[tuple[str, int]]
+) -> dict[tuple[str, int], int]:
+    """Where the read model goes on: it may be new, or restored from a backup."""
+    there = model.positions()
+    return {place: there.get(place[1], 0) for place in places}
 
 
 def _turn(

@@ -24,6 +24,10 @@ class ReadModel(Protocol):
         """Next offset of each partition; nobody else projects them meanwhile."""
         ...
 
+    def generation(self) -> int:
+        """Another number once the tables were replaced by a rebuild."""
+        ...
+
     def find(self, key: str) -> Row | None:
         """A row of the dependency table."""
         ...
@@ -43,6 +47,7 @@ class Projection:
     def __init__(self) -> None:
         self._remembered: dict[str, Row | None] = {}
         self._next: dict[int, int] = {}
+        self._generation = 0
 
     def forget(self) -> None:
         """Remember nothing: the database may have moved on without us."""
@@ -57,8 +62,11 @@ class Projection:
             before ours that the read model lacks. Nothing of them was projected.
         """
         positions = model.lock(sorted({record.partition for record in records}))
-        if any(self._next.get(p, n) != n for p, n in positions.items()):
-            self._remembered.clear()
+        generation = model.generation()
+        known = generation == self._generation
+        if not known or any(self._next.get(p, n) != n for p, n in positions.items()):
+            self.forget()
+        self._generation = generation
         behind: dict[int, int] = {}
         view = _View(model, self._remembered)
         for record in records:

@@ -53,6 +53,9 @@ class GroupReader:
     ) -> None:
         self._prefix = connection.prefix
         self._revoked: Callable[[set[tuple[str, int]]], None] = lambda _: None
+        self._assigned: Callable[[set[tuple[str, int]]], dict[tuple[str, int], int]] = (
+            lambda _: {}
+        )
         self._consumer = Consumer(
             connection.options()
             | {
@@ -68,6 +71,7 @@ class GroupReader:
         )
         self._consumer.subscribe(
             [self._prefix + topic for topic in topics],
+            on_assign=self._on_assign,
             on_revoke=self._on_revoke,
             on_lost=self._on_revoke,
         )
@@ -75,6 +79,15 @@ class GroupReader:
     def on_revoke(self, call: Callable[[set[tuple[str, int]]], None]) -> None:
         """Have `call` called, inside a poll, before partitions go to another member."""
         self._revoked = call
+
+    def on_assign(
+        self, call: Callable[[set[tuple[str, int]]], dict[tuple[str, int], int]]
+    ) -> None:
+        """Have `call` say, inside a poll, where to begin with partitions that come.
+
+        Those it says nothing of are read on from their committed offset.
+        """
+        self._assigned = call
 
     def poll(self, timeout_s: float) -> Record | None:
         """The next record; None when there is none in time.
@@ -139,6 +152,12 @@ class GroupReader:
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        begin = self._assigned({self._place(p) for p in partitions})
+        for partition in partitions:
+            partition.offset = begin.get(self._place(partition), partition.offset)
+        consumer.incremental_assign(partitions)
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._revoked({self._place(p) for p in partitions})

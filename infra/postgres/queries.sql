@@ -9,6 +9,22 @@ insert into position (partition, next_offset) values (%s, 0) on conflict do noth
 -- name: move_position
 update position set next_offset = %s where partition = %s
 
+-- name: generation
+-- Another number once the tables were replaced by a rebuild.
+select to_regclass('position')::oid::bigint
+
+-- name: grants
+-- What was granted to others than the owner: on the schema (no table), on its tables.
+select null as relname, acl.privilege_type, pg_get_userbyid(acl.grantee)
+from pg_namespace, aclexplode(nspacl) as acl
+where nspname = %(schema)s and acl.grantee not in (0, nspowner)
+union all
+select relname, acl.privilege_type, pg_get_userbyid(acl.grantee)
+from pg_class, aclexplode(relacl) as acl
+where
+    relnamespace = to_regnamespace(%(schema)s) and relkind in ('r', 'v')
+    and acl.grantee not in (0, relowner)
+
 -- name: find_rows
 select key, value from dependency where key = any(%s)
 

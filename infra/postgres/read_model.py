@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from infra.postgres.connection import connect, read_model_error
+from infra.postgres.connection import SCHEMA, connect, read_model_error
 from infra.postgres.queries import QUERIES
 from streams.table import Row, decode_row
 
@@ -16,8 +16,8 @@ from streams.table import Row, decode_row
 class ReadModelWriter:
     """A connection that projects."""
 
-    def __init__(self, dsn: str) -> None:
-        self._connection = connect(dsn)
+    def __init__(self, dsn: str, schema: str = SCHEMA) -> None:
+        self._connection = connect(dsn, schema)
 
     @contextmanager
     def transaction(self) -> Iterator["ReadModelWriter"]:
@@ -38,6 +38,20 @@ class ReadModelWriter:
             cursor.executemany(QUERIES["begin_partition"], [(p,) for p in partitions])
             cursor.execute(QUERIES["lock_positions"], (list(partitions),))
             return dict(cursor.fetchall())
+
+    def generation(self) -> int:
+        """Another number once the tables were replaced by a rebuild."""
+        found = self._connection.execute(QUERIES["generation"]).fetchone()
+        return 0 if found is None else int(found[0])
+
+    def positions(self) -> dict[int, int]:
+        """Next offset of each partition that was ever projected.
+
+        Raises:
+            ReadModelError: the database refused, or went away.
+        """
+        with self.transaction():
+            return dict(self._connection.execute(QUERIES["positions"]).fetchall())
 
     def find(self, key: str) -> Row | None:
         """A row of the dependency table."""
