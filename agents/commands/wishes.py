@@ -190,22 +190,33 @@ def cancel(area: Name, *, why: Why, yes: Yes = False, as_json: AsJson = False) -
 
 def limit(
     area: Name,
-    downloads: Annotated[
-        int, typer.Option(min=0, help="Most downloads ordered at once; 0: no limit.")
-    ],
-    processes: Annotated[
-        int, typer.Option(min=0, help="Most tiles ordered at once; 0: no limit.")
-    ],
-    priority: Annotated[
-        int, typer.Option(help="Doubles both limits so many times; negative: halves.")
-    ] = 0,
     *,
     why: Why,
+    downloads: Annotated[
+        int | None,
+        typer.Option(min=0, help="Most downloads ordered at once; 0: no limit."),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=0, help="Most tiles ordered at once; 0: no limit."),
+    ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option(help="Doubles both limits so many times; negative: halves them."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how much of an area may be under way at once."""
-    limits = {"downloads": downloads, "processes": processes}
-    wish = {"wish": "limit", "limits": limits, "priority": priority, "why": why}
+    """Say how much of an area may be under way at once; the rest stays as it is."""
+    said = {"downloads": downloads, "processes": processes, "priority": priority}
+    found = Gateway(load_settings()).area(area) or {}
+    limits = {name: 0 for name in said} | found.get("limits", {})
+    limits |= {name: value for name, value in said.items() if value is not None}
+    wish = {
+        "wish": "limit",
+        "limits": {kind: limits[kind] for kind in ("downloads", "processes")},
+        "priority": limits["priority"],
+        "why": why,
+    }
     _ask_area(area, wish, as_json=as_json)
 
 

@@ -21,7 +21,7 @@ _KEYS = {
 }
 """Table → its primary key."""
 
-_JSON = frozenset({"downloads", "processes", "settings", "trials"})
+_JSON = frozenset({"downloads", "processes", "limits", "settings", "trials"})
 
 _FIRST_COUNTS = frozenset({"layer", "wish"})
 

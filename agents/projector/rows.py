@@ -90,6 +90,7 @@ def _area(row: AreaRow) -> Parameters:
         "ended": bool(row.ended_by),
         "downloads": json.dumps(asdict(row.downloads)),
         "processes": json.dumps(asdict(row.processes)),
+        "limits": msgspec.json.encode(row.limits).decode(),
     }
 
 

@@ -34,15 +34,16 @@ on conflict (key) do update set value = excluded.value
 
 -- name: save_area
 insert into area (
-    name, state, ingestions, open_ingestions, ended, downloads, processes
+    name, state, ingestions, open_ingestions, ended, downloads, processes, limits
 ) values (
     %(name)s, %(state)s, %(ingestions)s, %(open_ingestions)s, %(ended)s,
-    %(downloads)s, %(processes)s
+    %(downloads)s, %(processes)s, %(limits)s
 )
 on conflict (name) do update set
     state = excluded.state, ingestions = excluded.ingestions,
     open_ingestions = excluded.open_ingestions, ended = excluded.ended,
-    downloads = excluded.downloads, processes = excluded.processes
+    downloads = excluded.downloads, processes = excluded.processes,
+    limits = excluded.limits
 
 -- name: save_ingestion
 insert into ingestion (area, id, listed, settings)

@@ -34,6 +34,9 @@ create table wish (
 );
 create index wish_by_task on wish (area, task, at);
 
+-- How many tasks may be ordered at once.
+alter table area add column limits jsonb not null default '{}';
+
 -- For clients that know tasks by number: the first 52 bits of the id's SHA-256, which
 -- JSON carries without loss. Not unique by law: two of a million tasks meet once in
 -- 10,000 read models, and a projection must not stop for it.
