@@ -13,6 +13,10 @@ from agents.gateway.answers import AreaSummary, Problem
 from agents.gateway.reading import Model, ReadModel
 from agents.gateway.status import NOT_FOUND, summary
 from agents.gateway.watch import Watch
+from agents.logs import logger
+from streams.errors import ReadModelError
+
+_LOG = logger("gateway")
 
 router = APIRouter(tags=["status"])
 
@@ -66,13 +70,21 @@ async def _events(
         yield b"retry: 2000\n\n"
         moved = True
         while not watch.closed:
-            found = await summary(model, name) if moved else None
-            if found is not None and (id := _digest(found)) != known:
-                known = id
-                yield _event(id, found)
-            elif not moved:
+            # Before reading: what moves meanwhile is read again.
+            since = watch.moves
+            if not moved:
                 yield b": still there\n\n"
-            moved = await watch.moved(_SIGN_OF_LIFE_S)
+            else:
+                try:
+                    found = await watch.shared(name, lambda: summary(model, name))
+                except ReadModelError as error:
+                    # The client comes back, and says what it knows.
+                    _LOG.warning(str(error), action="read_model_away")
+                    return
+                if found is not None and (id := _digest(found)) != known:
+                    known = id
+                    yield _event(id, found)
+            moved = await watch.moved(since, _SIGN_OF_LIFE_S)
 
 
 def _event(id: str, found: dict[str, Any]) -> bytes:

@@ -22,6 +22,9 @@ OPEN_PATHS = frozenset({"/", "/healthz"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
+# Names stand in the log for ever.
+_LONGEST_NAME = 100
+
 _HOW_TO_ASK = "send 'Authorization: Bearer TOKEN' with a token that is known here"
 
 
@@ -64,7 +67,8 @@ class Gate:
     def _identity(self, headers: Headers) -> Identity | None:
         if self._rules.tokens:
             return identify(self._rules.tokens, headers.get("authorization", ""))
-        return Identity(headers.get("x-ingester-by") or "unknown", Role.ADMINISTER)
+        name = headers.get("x-ingester-by", "")[:_LONGEST_NAME] or "unknown"
+        return Identity(name, Role.ADMINISTER)
 
     def _refusal(
         self, scope: Scope, headers: Headers, identity: Identity | None

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One look at the read model's position for all who wait for it to move."""
+"""One look at the read model for all who wait for it to move on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from agents.logs import logger
 from streams.errors import ReadModelError
@@ -22,7 +23,10 @@ class Watch:
         self._clients = 0
         self._seen = -1
         self._moved = asyncio.Event()
+        self._made: dict[str, asyncio.Task[Any]] = {}
         self._looking: asyncio.Task[None] | None = None
+        self.moves = 0
+        """How often the read model was seen to have moved on."""
         self.closed = False
 
     @property
@@ -35,6 +39,7 @@ class Watch:
         """Be one of those who wait."""
         self._clients += 1
         if self._looking is None:
+            self._made = {}
             self._looking = asyncio.create_task(self._look())
         try:
             yield
@@ -44,13 +49,25 @@ class Watch:
                 self._looking.cancel()
                 self._looking = None
 
-    async def moved(self, within_s: float) -> bool:
-        """True as soon as the read model moves on; False when it does not in time."""
+    async def moved(self, since: int, within_s: float) -> bool:
+        """True as soon as `moves` is another; False when it is not in time."""
+        if self.moves != since:
+            return True
         try:
             await asyncio.wait_for(self._moved.wait(), within_s)
         except TimeoutError:
             return False
         return True
+
+    async def shared(
+        self, name: str, make: Callable[[], Coroutine[Any, Any, Any]]
+    ) -> Any:
+        """What `make` gives, made once for all who ask until the read model moves."""
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = asyncio.create_task(make())
+        # One who leaves must not take it from the others.
+        return await asyncio.shield(made)
 
     def close(self) -> None:
         """Nobody waits any longer: the gateway stops."""
@@ -67,6 +84,8 @@ class Watch:
             else:
                 if position != self._seen:
                     self._seen = position
+                    self.moves += 1
+                    self._made = {}
                     moved, self._moved = self._moved, asyncio.Event()
                     moved.set()
             await asyncio.sleep(_LOOK_EVERY_S)

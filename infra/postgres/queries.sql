@@ -121,9 +121,6 @@ select * from wish
 where area = %(area)s and task in ('', %(task)s)
 order by at, id
 
--- name: list_areas
-select * from area order by name
-
 -- name: find_area
 select * from area where name = %s
 
@@ -137,26 +134,6 @@ from task
 where area = %s and failure <> ''
 group by kind, status, failure
 order by tasks desc
-
--- name: area_progress
--- First and last end of a task, for rates.
-select
-    count(*) filter (where ended_at is not null) as ended,
-    min(started_at) as first_started_at,
-    max(ended_at) as last_ended_at,
-    count(*) filter (where status = 'pending' and started_at is not null) as running
-from task
-where area = %s
-
--- name: list_tasks
--- A page of an area's tasks, in order of id, after a given one.
-select * from task
-where
-    area = %(area)s and id > %(after)s
-    and (%(status)s = '' or status = %(status)s)
-    and (%(kind)s = '' or kind = %(kind)s)
-order by id
-limit %(limit)s
 
 -- name: find_task
 select * from task where id = %s
@@ -228,7 +205,7 @@ order by layer.uri
 limit %(limit)s
 
 -- name: reference_areas
--- What the gateway asks for the routes of the Go ingester, this and the next five. An
+-- What the gateway asks for the routes of the Go ingester, this and the next four. An
 -- area that was cancelled is deleted there.
 select * from area
 where
@@ -269,11 +246,6 @@ select id, number, kind, scene, tile, cell, acquired_at, status, previous, refer
 from task
 where area = %s
 order by id collate "C"
-
--- name: reference_nodes_of
-select id, number, kind, scene, tile, cell, acquired_at, status, previous, reference
-from task
-where id = any(%s)
 
 -- name: task_numbers
 select id, number from task where id = any(%s)

@@ -52,7 +52,9 @@ def ask(system: Any, method: str, path: str, role: str = "", **options: Any) -> 
     if role:
         headers = {"Authorization": f"Bearer {TOKENS[role]}", **headers}
     url = system.settings.gateway_url + path
-    return urllib3.request(method, url, headers=headers, retries=False, **options)
+    return urllib3.request(
+        method, url, headers=headers, retries=False, timeout=60, **options
+    )
 
 
 def test_signs_of_life_are_open(serving):
@@ -156,7 +158,8 @@ def test_a_body_that_does_not_say_how_large_it_is_is_refused_too(serving):
 def test_a_client_that_asks_too_often_is_told_to_wait(serving):
     pool = urllib3.connection_from_url(serving.settings.gateway_url)
     answers = (
-        pool.request("GET", "/nothing", retries=False) for _ in range(100 * BURST)
+        pool.request("GET", "/nothing", retries=False, timeout=60)
+        for _ in range(100 * BURST)
     )
     answer = next(answer for answer in answers if answer.status != 401)
     assert answer.status == 429

@@ -37,6 +37,7 @@ def following(system: Any, area: str, **headers: str) -> Iterator[Any]:
         f"{system.settings.gateway_url}/areas/{area}/events",
         headers=headers,
         preload_content=False,
+        timeout=60,
     )
     try:
         yield answer

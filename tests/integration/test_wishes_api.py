@@ -83,6 +83,7 @@ def call(
         method,
         system.settings.gateway_url + path,
         json=body,
+        timeout=60,
         headers={name.replace("_", "-"): value for name, value in headers.items()},
     )
     return answer.status, json.loads(answer.data)
