@@ -70,6 +70,17 @@ def rooted(chain: Chain, member: Member) -> Chain:
     return replace(chain, root=member)
 
 
+def following(chain: Chain, member: Member) -> str:
+    """Task of the member whose previous is this one, or would be; empty: nobody's.
+
+    A side branch, older than the settled root, is nobody's previous.
+    """
+    if chain.root is not None and member < chain.root:
+        return ""
+    after = chain.members[bisect_right(chain.members, member) :][:1]
+    return after[0][1] if after else ""
+
+
 def followers(chain: Chain, member: Member) -> tuple[str, ...]:
     """Tasks that may become ready when this member is done or leaves the chain.
 

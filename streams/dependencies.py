@@ -39,9 +39,9 @@ from streams.events import (
     TaskRetryAsked,
 )
 from streams.failures import Failure
-from streams.model import Delivery, Scene, Status, Tile
+from streams.model import AreaState, Delivery, Scene, Status, Tile
 from streams.orders import AreaDone, AreaNeedsAttention, Outgoing
-from streams.release import release, resume, undelivered
+from streams.release import advance, release, undelivered
 from streams.table import (
     AreaRow,
     DownloadRow,
@@ -55,10 +55,11 @@ from streams.table import (
 )
 from streams.transitions import Course
 
-# A resumed area lets its held tasks go a few at a time: no single fact may set free
-# more than one batch can hold. Each release leads to further facts, these to the rest.
-_RESUMED_AT_ONCE = 100
-_RESUMED_PER_FACT = 5
+# When an area is resumed or its window widened, those that waited are let go a few at a
+# time: no single fact may set free more than one batch can hold. Each order leads to
+# further facts, these to the rest.
+_AT_ONCE = 100
+_PER_FACT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def step(table: Table, fact: Envelope[Event], at: int) -> Step:
     except UnknownSubject as error:
         return Step({}, (), unknown=str(error))
     area = fact.message.area
-    resume(draft, area, _RESUMED_PER_FACT)
+    advance(draft, area, _PER_FACT)
     _close(draft, area, fact.id)
     return Step(draft.changed(at), tuple(draft.outgoing))
 
@@ -98,6 +99,7 @@ def _fold(draft: Draft, fact: Envelope[Event]) -> None:
     match event:
         case IngestionAccepted():
             _accept(draft, event)
+            advance(draft, event.area, _AT_ONCE)
         case IngestionListed():
             _list(draft, event)
         case IngestionRefused() | LayerDeleted():
@@ -123,12 +125,14 @@ def _fold(draft: Draft, fact: Envelope[Event]) -> None:
             wishes.grant_task_wish(draft, event, fact)
         case AreaPaused() | AreaResumed() | AreaCancelled() | AreaLimited():
             wishes.grant_area_wish(draft, event)
-            resume(draft, event.area, _RESUMED_AT_ONCE)
+            advance(draft, event.area, _AT_ONCE)
         case _:
             assert_never(event)
 
 
 def _accept(draft: Draft, event: IngestionAccepted) -> None:
+    if draft.area(event.area).state is AreaState.CANCELLED:
+        wishes.refuse(draft, event, wishes.CANCELLED)
     key = ingestion_key(event.area, event.ingestion)
     if draft.find(key) is None:
         draft.put(key, IngestionRow(event.area, event.ingestion, event.settings))
@@ -158,11 +162,13 @@ def _list(draft: Draft, event: IngestionListed) -> None:
 
 def _create_download(draft: Draft, event: TaskCreated, scene: Scene) -> None:
     known = draft.find(event.task)
-    if isinstance(known, DownloadRow):
+    if isinstance(known, DownloadRow) and not known.expected:
         _widen(draft, known, scene)
     else:
         course = _fresh_course(draft, event)
         row = DownloadRow(event.area, event.task, event.ingestion, scene, course)
+        if isinstance(known, DownloadRow):
+            row = replace(row, processes=known.processes)
         draft.put_task(row)
     release(draft, event.task)
 
@@ -181,7 +187,7 @@ def _widen(draft: Draft, row: DownloadRow, scene: Scene) -> None:
 
 def _create_process(draft: Draft, event: TaskCreated, tile: Tile) -> None:
     if draft.find(event.task) is None:
-        scene = draft.download(event.task.rpartition("/")[0])
+        scene = _scene_of(draft, event, tile)
         course = _fresh_course(draft, event)
         row = ProcessRow(
             event.area, event.task, event.ingestion, tile, scene.task, course
@@ -192,6 +198,18 @@ def _create_process(draft: Draft, event: TaskCreated, tile: Tile) -> None:
         if scene.course.status is Status.FAILED and scene.course.ended_at is not None:
             moves.give_up(draft, row, moves.SCENE_FAILED, scene.course.ended_at)
     release(draft, event.task)
+
+
+def _scene_of(draft: Draft, event: TaskCreated, tile: Tile) -> DownloadRow:
+    """The tile's download; one that is expected, if the log has not created it yet."""
+    task = event.task.rpartition("/")[0]
+    if draft.find(task) is None:
+        course = _fresh_course(draft, event)
+        scene = Scene(tile.scene, "", tile.date)
+        draft.put_task(
+            DownloadRow(event.area, task, event.ingestion, scene, course, expected=True)
+        )
+    return draft.download(task)
 
 
 def _fresh_course(draft: Draft, event: TaskCreated) -> Course:
@@ -237,6 +255,8 @@ def _finish(draft: Draft, event: ProcessDone, at: datetime) -> None:
         course = transitions.finished(row.course, event.worker, at)
         row = replace(row, course=course, layers=event.layers)
         draft.put_task(row)
+        moves.after_done(draft, row)
+        row = draft.process(row.task)
     if row.course.status is Status.DONE and row.course.attempt == event.attempt:
         moves.release_followers(draft, row)
 
@@ -252,7 +272,13 @@ def _fail(
     if transitions.is_current(row.course, event.attempt):
         settings = draft.ingestion(row.area, row.ingestion).settings
         course = transitions.failed(row.course, failure, message, at, settings)
-        if row.course.status is Status.PENDING or course.status is Status.FAILED:
+        if draft.area(row.area).state is AreaState.CANCELLED:
+            course = replace(course, status=Status.FAILED)
+        pending = row.course.status is Status.PENDING
+        if pending and failure is Failure.LOST:
+            if 0 < settings.alarm_after <= course.losses:
+                draft.outgoing.append(_alarm(row, course))
+        if pending or course.status is Status.FAILED:
             draft.put_task(replace(row, course=course))
     if row.course.attempt in (event.attempt, event.attempt + 1):
         _settle(draft, draft.task(event.task), at)
@@ -265,12 +291,16 @@ def _settle(draft: Draft, row: TaskRow, at: datetime) -> None:
         case Status.NEW | Status.PENDING:
             release(draft, row.task)
         case Status.RETRY if course.failure is not None:
-            notice = AreaNeedsAttention(
-                row.area, row.task, course.attempt, course.failure, course.message
-            )
-            draft.outgoing.append(notice)
+            draft.outgoing.append(_alarm(row, course))
         case Status.FAILED:
             moves.after_failed(draft, row.task, at)
+
+
+def _alarm(row: TaskRow, course: Course) -> AreaNeedsAttention:
+    failure = course.failure or Failure.BUG
+    return AreaNeedsAttention(
+        row.area, row.task, course.attempt, failure, course.message
+    )
 
 
 def _close(draft: Draft, name: str, cause: str) -> None:

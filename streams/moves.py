@@ -5,34 +5,47 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from streams import chains, transitions
+from streams import chains, line, transitions
 from streams.draft import Draft
 from streams.model import Status
-from streams.release import member, release, undelivered
+from streams.release import member, release, undelivered, waits_for
 from streams.table import DownloadRow, ProcessRow, TaskRow, cell_key
 
 SCENE_FAILED = "its scene failed"
 
 
 def enter_chain(draft: Draft, row: ProcessRow) -> None:
-    """The tile takes its place in the chain of its cell."""
+    """The tile takes its place in the chain of its cell; the next one waits for it."""
     if row.tile.cell:
         cell = draft.cell(row.area, row.tile.cell)
         chain = chains.inserted(cell.chain, member(row))
         draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))
+        _hold_back(draft, row)
 
 
 def leave_chain(draft: Draft, row: ProcessRow) -> None:
-    """The tile leaves its chain; those that waited for it are linked past it."""
-    if row.tile.cell:
-        cell = draft.cell(row.area, row.tile.cell)
-        chain = chains.removed(cell.chain, member(row))
-        draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))
-        release_followers(draft, row)
+    """The tile leaves its chain; those that waited for it are linked past it.
+
+    What was built on an earlier result of it is done again without it.
+    """
+    if not row.tile.cell:
+        return
+    cell = draft.cell(row.area, row.tile.cell)
+    chain = chains.removed(cell.chain, member(row))
+    draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))
+    row = draft.process(row.task)
+    if row.follow:
+        draft.put_task(replace(row, follow=False))
+        follower = _next(draft, row)
+        if follower is not None and follower.previous == row.task:
+            _do_again(draft, follower)
+    release_followers(draft, row)
 
 
 def give_up(draft: Draft, row: TaskRow, message: str, at: datetime) -> None:
     """The task fails without an attempt that failed."""
+    line.leave(draft, row.task)
+    row = draft.task(row.task)
     draft.put_task(replace(row, course=transitions.abandoned(row.course, message, at)))
     after_failed(draft, row.task, at)
 
@@ -55,6 +68,19 @@ def release_tiles(draft: Draft, row: DownloadRow) -> None:
         release(draft, process)
 
 
+def after_done(draft: Draft, row: ProcessRow) -> None:
+    """A tile is done: once more if it is stale; else its followers, if it is to be."""
+    if row.stale:
+        _do_again(draft, row)
+        release(draft, row.task)
+    elif row.follow:
+        row = replace(row, follow=False)
+        draft.put_task(row)
+        follower = _next(draft, row)
+        if follower is not None:
+            _do_again(draft, follower)
+
+
 def release_followers(draft: Draft, row: ProcessRow) -> None:
     """The tiles that this one, done or out of the chain, kept waiting."""
     if not row.tile.cell:
@@ -66,14 +92,57 @@ def release_followers(draft: Draft, row: ProcessRow) -> None:
             release(draft, task)
 
 
-def reopen(draft: Draft, row: TaskRow, wish: str) -> None:
-    """A failed task is NEW again; a tile back in its chain, a scene with its tiles."""
+def reopen(draft: Draft, row: TaskRow, wish: str, *, follow: bool = False) -> None:
+    """A failed task is NEW again; a tile back in its chain, a scene with its tiles.
+
+    Args:
+        draft: what changes.
+        row: the task.
+        wish: id of the fact that asks for it.
+        follow: do later tiles of the chain again once this one is done.
+    """
     row = replace(row, course=transitions.granted(row.course, wish))
-    draft.put_task(row)
     if isinstance(row, ProcessRow):
+        row = replace(row, follow=follow)
+        draft.put_task(row)
         enter_chain(draft, row)
     else:
+        draft.put_task(row)
         for process in map(draft.process, row.processes):
             if process.course.status is Status.FAILED and process.course.attempt == 0:
-                reopen(draft, process, wish)
+                reopen(draft, process, wish, follow=follow)
     release(draft, row.task)
+
+
+def _do_again(draft: Draft, row: ProcessRow) -> None:
+    """What a tile is built on has changed: it and all that follow it are done again.
+
+    One after the other, each when the one before it is done: so a failure disturbs
+    nothing behind it, and no fact costs more in a longer chain.
+    """
+    match row.course.status:
+        case Status.DONE:
+            course = transitions.again(row.course)
+            row = replace(row, course=course, follow=True, stale=False)
+            draft.put_task(row)
+            _hold_back(draft, row)
+        case Status.PENDING | Status.RETRY:
+            draft.put_task(replace(row, follow=True, stale=True))
+        case Status.NEW | Status.FAILED:
+            draft.put_task(replace(row, follow=True))
+
+
+def _hold_back(draft: Draft, row: ProcessRow) -> None:
+    """The next tile is not ready any more: this one comes before it."""
+    follower = _next(draft, row)
+    if follower is not None and follower.held and waits_for(draft, follower):
+        line.leave(draft, follower.task)
+
+
+def _next(draft: Draft, row: ProcessRow) -> ProcessRow | None:
+    """The tile built on this one; None behind the last, and before the root."""
+    if not row.tile.cell:
+        return None
+    chain = draft.cell(row.area, row.tile.cell).chain
+    task = chains.following(chain, member(row))
+    return draft.process(task) if task else None

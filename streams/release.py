@@ -3,12 +3,13 @@
 
 from msgspec.structs import replace
 
-from streams import chains, transitions
+from streams import chains, line, transitions
 from streams.chains import Links, Member
 from streams.draft import Draft
-from streams.model import AreaState, Scene, Status
+from streams.model import Action, AreaState, Layer, Scene, Status
 from streams.orders import DownloadOrder, ProcessOrder, Source
 from streams.table import (
+    AreaRow,
     DownloadRow,
     ProcessRow,
     Table,
@@ -45,16 +46,13 @@ def is_outstanding(row: TaskRow) -> bool:
     return row.course.status is Status.PENDING and row.course.started_at is None
 
 
-def resume(draft: Draft, area: str, at_most: int) -> None:
-    """Release tasks that were held back while the area was paused, newest first."""
-    for _ in range(at_most):
+def advance(draft: Draft, area: str, at_most: int) -> None:
+    """Order tasks of an area whose turn has come."""
+    row = draft.find(area)
+    while at_most and isinstance(row, AreaRow) and (task := line.called(draft, row)):
+        _start(draft, task)
         row = draft.area(area)
-        if not row.held or row.state is not AreaState.ACTIVE:
-            return
-        held = draft.task(row.held)
-        draft.put(area, replace(row, held=held.held.removeprefix(_END)))
-        draft.put_task(replace(held, held=""))
-        release(draft, held.task)
+        at_most -= 1
 
 
 def waits_for(draft: Draft, row: ProcessRow) -> tuple[str, ...]:
@@ -88,34 +86,37 @@ def undelivered(row: DownloadRow) -> Scene:
     return row.scene.with_parts(parts)
 
 
-# The end of the list of held tasks: a held task must not look like one that is not.
-_END = "."
-
-
 def _order(draft: Draft, row: TaskRow) -> None:
-    if isinstance(row, ProcessRow) and waits_for(draft, row):
+    if isinstance(row, ProcessRow):
+        if waits_for(draft, row):
+            return
+    elif row.expected:
         return
-    area = draft.area(row.area)
-    if area.state is AreaState.ACTIVE:
-        _start(draft, row)
-    elif not row.held:
-        draft.put_task(replace(row, held=area.held or _END))
-        draft.put(row.area, replace(draft.area(row.area), held=row.task))
+    state = draft.area(row.area).state
+    if state is AreaState.ACTIVE and not row.held and line.has_room(draft, row):
+        _start(draft, row.task)
+    elif state is not AreaState.CANCELLED:
+        line.join(draft, row)
 
 
-def _start(draft: Draft, row: TaskRow) -> None:
+def _start(draft: Draft, task: str) -> None:
+    line.leave(draft, task)
+    row = draft.task(task)
     course = transitions.ordered(row.course)
     if isinstance(row, ProcessRow):
         links = wanted_links(draft, row)
         _settle_root(draft, row, links)
-        draft.put_task(
-            replace(
-                row, course=course, previous=links.previous, reference=links.reference
-            )
+        row = replace(
+            row,
+            course=course,
+            previous=links.previous,
+            reference=links.reference,
+            stale=False,
         )
     else:
-        draft.put_task(replace(row, course=course))
-    draft.outgoing.append(_order_of(draft, draft.task(row.task)))
+        row = replace(row, course=course)
+    draft.put_task(row)
+    draft.outgoing.append(_order_of(draft, row))
 
 
 def _settle_root(draft: Draft, row: ProcessRow, links: Links) -> None:
@@ -150,20 +151,28 @@ def _process(draft: Draft, row: ProcessRow) -> ProcessOrder:
         attempt=row.course.attempt,
         ingestion=row.ingestion,
         settings=draft.ingestion(row.area, row.ingestion).settings,
-        current=_source(draft, row),
+        current=Source(row.tile, *_cut(draft, row)),
         previous=_source(draft, draft.process(row.previous)) if row.previous else None,
         reference=_source(draft, draft.process(row.reference))
         if row.reference
         else None,
         not_before=row.course.not_before,
+        superseded=tuple(
+            layer.uri for layer in row.layers if layer.action is Action.INDEX
+        ),
     )
 
 
 def _source(draft: Draft, row: ProcessRow) -> Source:
+    scene, cut = _cut(draft, row)
+    return Source(row.tile, scene, (*cut, *row.layers))
+
+
+def _cut(draft: Draft, row: ProcessRow) -> tuple[Scene, tuple[Layer, ...]]:
+    """The tile's scene, and what the download cut for the tile."""
     download = draft.download(row.download)
     cut = next((d.layers for d in download.deliveries if d.tile == row.tile.name), ())
-    scene = download.scene.with_parts(())
-    return Source(row.tile, scene, (*cut, *row.layers))
+    return download.scene.with_parts(()), cut
 
 
 def _delivered(scene: DownloadRow, row: ProcessRow) -> bool:

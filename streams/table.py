@@ -45,6 +45,13 @@ class Limits(Struct, frozen=True):
         return max(limit >> -self.priority, 1)
 
 
+class Line(Struct, frozen=True):
+    """Tasks that wait for their turn, by the ends of their line."""
+
+    first: str = ""
+    last: str = ""
+
+
 class AreaRow(Struct, frozen=True):
     """One area: its tallies, and what an operator said of it."""
 
@@ -57,8 +64,9 @@ class AreaRow(Struct, frozen=True):
     downloads: Tally = field(default_factory=Tally)
     processes: Tally = field(default_factory=Tally)
     limits: Limits = field(default_factory=Limits)
-    held: str = ""
-    """Newest task held back while paused; each names the one held before it."""
+    download_line: Line = field(default_factory=Line)
+    """Downloads that are ready and may not be ordered yet."""
+    process_line: Line = field(default_factory=Line)
     ended_by: str = ""
     """Id of the fact that ended the area; empty while something is open."""
     at: int = -1
@@ -87,6 +95,11 @@ class DownloadRow(Struct, frozen=True):
     """Processing tasks of its tiles."""
     deliveries: tuple[Delivery, ...] = ()
     held: str = ""
+    """Task before it in the line of its area, "." for the first; empty: in no line."""
+    behind: str = ""
+    """Task behind it in the line."""
+    expected: bool = False
+    """A tile of it was created first: it waits to be created itself."""
     at: int = -1
 
 
@@ -104,7 +117,13 @@ class ProcessRow(Struct, frozen=True):
     """Task it was last ordered with as previous; empty: none, or never ordered."""
     reference: str = ""
     layers: tuple[Layer, ...] = ()
+    """Of its last attempt that succeeded; superseded by the next that does."""
+    follow: bool = False
+    """Once it is done, the next of its chain is done again, and follows likewise."""
+    stale: bool = False
+    """What it is built on has changed since it was ordered: it is done again."""
     held: str = ""
+    behind: str = ""
     at: int = -1
 
 

@@ -31,6 +31,8 @@ class Course(Struct, frozen=True):
     message: str = ""
     not_before: datetime | None = None
     """End of the pause after a failure."""
+    losses: int = 0
+    """Attempts whose worker fell silent."""
     wish: str = ""
     """Id of the last operator's wish that was granted."""
 
@@ -122,7 +124,14 @@ def failed(
     course: Course, failure: Failure, message: str, at: datetime, settings: Settings
 ) -> Course:
     """The current attempt failed: tried again (NEW), parked (RETRY) or given up."""
-    course = replace(course, ended_at=at, failure=failure, message=message)
+    lost = failure is Failure.LOST
+    course = replace(
+        course,
+        ended_at=at,
+        failure=failure,
+        message=message,
+        losses=course.losses + lost,
+    )
     cost = TREATMENT[failure].cost
     if cost is Cost.NEVER:
         return replace(course, status=Status.FAILED)
@@ -148,8 +157,19 @@ def fenced(course: Course, wish: str) -> Course:
 def granted(course: Course, wish: str) -> Course:
     """Back to NEW by an operator's wish: errors forgotten, setbacks forgiven."""
     return replace(
-        course, status=Status.NEW, setbacks=0, not_before=None, wish=wish, message=""
+        course,
+        status=Status.NEW,
+        setbacks=0,
+        losses=0,
+        not_before=None,
+        wish=wish,
+        message="",
     )
+
+
+def again(course: Course) -> Course:
+    """NEW once more after a success: what it was built on has changed."""
+    return replace(course, status=Status.NEW, setbacks=0, losses=0)
 
 
 def _again(course: Course, at: datetime) -> Course:

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from streams import moves, transitions
+from streams import line, moves, transitions
 from streams.draft import Draft
 from streams.envelope import Envelope
 from streams.events import (
@@ -15,6 +15,7 @@ from streams.events import (
     AreaResumed,
     AreaWish,
     Event,
+    IngestionAccepted,
     TaskFailAsked,
     TaskForceAsked,
     TaskReopenAsked,
@@ -28,16 +29,20 @@ from streams.release import release, undelivered
 from streams.table import AreaRow, DownloadRow, Limits, ProcessRow, TaskRow
 from streams.transitions import Wish
 
+CANCELLED = "the area is cancelled, which is final"
+
 
 def grant_task_wish(draft: Draft, asked: TaskWish, fact: Envelope[Event]) -> None:
     """Do what an operator wants of a task, or say why not."""
     row = draft.find(asked.task)
     if not isinstance(row, DownloadRow | ProcessRow):
-        _refuse(draft, asked, asked.task, "there is no such task")
+        refuse(draft, asked, "there is no such task")
     elif row.course.wish == fact.id:
         release(draft, row.task)
+    elif draft.area(row.area).state is AreaState.CANCELLED:
+        refuse(draft, asked, CANCELLED)
     elif problem := _problem(draft, asked, row, fact):
-        _refuse(draft, asked, asked.task, problem)
+        refuse(draft, asked, problem)
     else:
         _grant(draft, _wish(asked), asked, row, fact)
 
@@ -46,10 +51,10 @@ def grant_area_wish(draft: Draft, asked: AreaWish) -> None:
     """Pause, resume or cancel an area, or say why not."""
     row = draft.find(asked.area)
     if not isinstance(row, AreaRow):
-        _refuse(draft, asked, "", "there is no such area")
+        refuse(draft, asked, "there is no such area")
     elif row.state is AreaState.CANCELLED:
         if not isinstance(asked, AreaCancelled):
-            _refuse(draft, asked, "", "the area is cancelled, which is final")
+            refuse(draft, asked, CANCELLED)
     else:
         row = _steered(row, asked)
         draft.put(asked.area, row)
@@ -97,6 +102,8 @@ def _problem(draft: Draft, asked: TaskWish, row: TaskRow, fact: Envelope[Event])
     if wish is None:
         expected = ", ".join(sorted(transitions.FORCED))
         return f"only the fold gives this status; expected one of {expected}"
+    if isinstance(row, DownloadRow) and row.expected:
+        return "its scene is not in the log yet, only tiles of it are"
     if transitions.is_outdated(row.course, asked.attempt, fact.time):
         return (
             f"the task is {row.course.status} at attempt {row.course.attempt} now, you "
@@ -124,7 +131,8 @@ def _grant(
     reason = f"{asked.by}: {asked.why}" if asked.why else asked.by
     match wish:
         case Wish.REOPEN:
-            moves.reopen(draft, row, fact.id)
+            follow = isinstance(asked, TaskReopenAsked) and asked.follow
+            moves.reopen(draft, row, fact.id, follow=follow)
         case Wish.FORCE_PENDING if row.course.status is Status.FAILED:
             moves.reopen(draft, row, fact.id)
         case Wish.RETRY | Wish.FORCE_PENDING:
@@ -133,6 +141,7 @@ def _grant(
             release(draft, row.task)
         case Wish.FAIL | Wish.FORCE_FAILED:
             row = replace(row, course=transitions.fenced(row.course, fact.id))
+            draft.put_task(row)
             moves.give_up(draft, row, f"given up by {reason}", fact.time)
         case Wish.FORCE_DONE:
             _force_done(draft, row, reason, fact)
@@ -143,6 +152,8 @@ def _grant(
 
 
 def _force_done(draft: Draft, row: TaskRow, reason: str, fact: Envelope[Event]) -> None:
+    line.leave(draft, row.task)
+    row = draft.task(row.task)
     fenced = transitions.fenced(row.course, fact.id)
     course = transitions.finished(fenced, f"forced by {reason}", fact.time)
     if isinstance(row, DownloadRow):
@@ -156,8 +167,10 @@ def _force_done(draft: Draft, row: TaskRow, reason: str, fact: Envelope[Event]) 
         moves.leave_chain(draft, row)
 
 
-def _refuse(draft: Draft, asked: TaskWish | AreaWish, task: str, reason: str) -> None:
-    refused = CommandRefused(
-        asked.area, task, type_name(type(asked).__name__), asked.by, reason
-    )
-    draft.outgoing.append(refused)
+def refuse(
+    draft: Draft, asked: TaskWish | AreaWish | IngestionAccepted, reason: str
+) -> None:
+    """Tell who asked that it is not done, and why."""
+    kind = type_name(type(asked).__name__)
+    task = asked.task if isinstance(asked, TaskWish) else ""
+    draft.outgoing.append(CommandRefused(asked.area, task, kind, asked.by, reason))

@@ -36,7 +36,7 @@ from streams.model import (
 )
 from streams.orders import DownloadOrder, Outgoing, ProcessOrder
 from streams.replay import Positioned, replay
-from streams.table import CellRow, DownloadRow, ProcessRow, Row
+from streams.table import AreaRow, CellRow, DownloadRow, ProcessRow, Row
 
 ORIGIN = datetime(2022, 1, 1, tzinfo=UTC)
 AREA = "demo"
@@ -85,11 +85,17 @@ class World:
 
     # -- what the catalogue says
 
-    def accept(self, ingestion: str = "i1", **settings: object) -> None:
+    def accept(
+        self,
+        ingestion: str = "i1",
+        *,
+        limits: tuple[int, int] = (0, 0),
+        priority: int = 0,
+        **settings: object,
+    ) -> Step:
         wanted = Settings("CopyProductToStorage", "Pass", **settings)
-        self.tell(
-            IngestionAccepted(AREA, ingestion, wanted, "{}", ORIGIN, day(999), "me")
-        )
+        about = (AREA, ingestion, wanted, "{}", ORIGIN, day(999), "me")
+        return self.tell(IngestionAccepted(*about, *limits, priority))
 
     def listed(self, ingestion: str = "i1") -> Step:
         return self.tell(IngestionListed(AREA, ingestion, 0, 0))
@@ -98,19 +104,8 @@ class World:
         self, name: str, date: int, cells: dict[str, str], ingestion: str = "i1"
     ) -> None:
         """A scene of that day, with a tile in each cell: tile name → cell."""
-        scene = a_scene(name, day(date), tuple(cells))
-        task = download_task(AREA, name)
-        self.tell(TaskCreated(AREA, task, Kind.DOWNLOAD, ingestion, scene=scene))
-        for tile, cell in cells.items():
-            self.tell(
-                TaskCreated(
-                    AREA,
-                    process_task(AREA, name, tile),
-                    Kind.PROCESS,
-                    ingestion,
-                    tile=Tile(tile, name, day(date), cell),
-                )
-            )
+        for event in tasks_of(name, date, cells, ingestion):
+            self.tell(event)
 
     # -- what workers say
 
@@ -163,6 +158,11 @@ class World:
     def processes(self) -> list[ProcessRow]:
         return [row for row in self.table.values() if isinstance(row, ProcessRow)]
 
+    def area(self) -> AreaRow:
+        row = self.table[AREA]
+        assert isinstance(row, AreaRow)
+        return row
+
     def cells(self) -> list[CellRow]:
         return [row for row in self.table.values() if isinstance(row, CellRow)]
 
@@ -176,6 +176,27 @@ class World:
 
     def replayed(self) -> dict[str, Row]:
         return replay(self.log).table
+
+
+def tasks_of(
+    name: str, date: int, cells: dict[str, str], ingestion: str = "i1"
+) -> list[TaskCreated]:
+    """The facts that create a scene and its tiles: tile name → cell."""
+    scene = a_scene(name, day(date), tuple(cells))
+    task = download_task(AREA, name)
+    return [
+        TaskCreated(AREA, task, Kind.DOWNLOAD, ingestion, scene=scene),
+        *(
+            TaskCreated(
+                AREA,
+                process_task(AREA, name, tile),
+                Kind.PROCESS,
+                ingestion,
+                tile=Tile(tile, name, day(date), cell),
+            )
+            for tile, cell in cells.items()
+        ),
+    ]
 
 
 def ordered(done: Step) -> list[str]:
