@@ -31,6 +31,12 @@ def _record(message: Any, prefix: str) -> Record:
     )
 
 
+def _is_end(message: Message) -> bool:
+    """Is this no record, but the end of what its partition holds?"""
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF
+
+
 def _raise_for(message: Message) -> None:
     error = message.error()
     # Some errors pass by themselves: librdkafka goes on and tells when it cannot.
@@ -178,7 +184,8 @@ class TopicReader:
                 "group.id": "ingester-none",  # demanded by the library; never joined
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
-                "enable.partition.eof": False,
+                # A partition may end with what is no record: the mark of a transaction.
+                "enable.partition.eof": True,
             }
         )
 
@@ -238,13 +245,17 @@ class TopicReader:
     def _next(self, open_until: dict[int, int], *, follow: bool) -> Iterator[Record]:
         messages = guarded("reading", lambda: self._consumer.consume(1000, 0.2))
         for message in messages:
+            partition, offset = message.partition(), message.offset()
+            end = open_until.get(partition)
+            if _is_end(message):
+                open_until.pop(partition, None)
+                continue
             _raise_for(message)
             if message.error() is not None:
                 continue
-            end = open_until.get(message.partition())
-            if end is not None and message.offset() >= end - 1:
-                del open_until[message.partition()]
-            if follow or (end is not None and message.offset() < end):
+            if end is not None and offset >= end - 1:
+                del open_until[partition]
+            if follow or (end is not None and offset < end):
                 yield _record(message, self._prefix)
 
     def _span(self, name: str, partition: int) -> Span:
