@@ -120,7 +120,7 @@ def json(tiles: int) -> Result:
 # What costs more than the fold itself is measured on smaller areas only.
 WAYS: tuple[tuple[Callable[[int], Result], int], ...] = (
     (values, 1_000_000),
-    (octets, 100_000),
+    (octets, 10_000),
     (scan, 10_000),
     (avro, 10_000),
     (json, 10_000),

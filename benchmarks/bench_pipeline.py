@@ -20,6 +20,7 @@ from statistics import quantiles
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import psycopg
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, TopicPartition
 from psycopg import sql
@@ -57,13 +58,25 @@ def main() -> None:
         begin = time.monotonic()
         system.start(*netherlands.AGENTS, **netherlands.settings(url))
         print(f"agents listen after {time.monotonic() - begin:.1f} s", flush=True)
+        before = _cpu(system)
         begin = time.monotonic()
         system.send(netherlands.request())
         system.wait_until_ended(netherlands.NAME)
         seconds = time.monotonic() - begin
+        for name, cpu_s in _cpu(system).items():
+            begun = f"{before[name]:.2f} CPU s to start"
+            print(f"{name:12}{begun}, {cpu_s - before[name]:.2f} for the area")
         tasks = system.gateway.tasks(netherlands.NAME)
         _check(system, tasks)
         _report(system, len(tasks), seconds)
+
+
+def _cpu(system: System) -> dict[str, float]:
+    """CPU seconds that each agent has used."""
+    return {
+        process.name: sum(psutil.Process(process.popen.pid).cpu_times()[:4])
+        for process in system.processes
+    }
 
 
 def _check(system: System, tasks: list[dict[str, Any]]) -> None:

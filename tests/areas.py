@@ -78,7 +78,7 @@ def a_record(topic: str, message: Any) -> Record:
     return pack(topic, key_of(message), envelope)
 
 
-def a_document(name: str, **changes: Any) -> dict[str, Any]:
+def a_document(name: str, /, **changes: Any) -> dict[str, Any]:
     """A request as users write it: all that the local folder has, at once."""
     return {
         "name": name,
@@ -92,7 +92,7 @@ def a_document(name: str, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def a_request(name: str, **changes: Any) -> IngestionRequest:
+def a_request(name: str, /, **changes: Any) -> IngestionRequest:
     """The same, read."""
     document = json.dumps(a_document(name, **changes))
     return read_payload(document, request=uuid4().hex, by="tests")

@@ -34,13 +34,15 @@ T = TypeVar("T")
 _PATIENCE_S = 120.0
 
 
-def wait_for(ask: Callable[[], T], *, timeout_s: float = _PATIENCE_S) -> T:
+def wait_for(
+    ask: Callable[[], T], *, timeout_s: float = _PATIENCE_S, every_s: float = 0.05
+) -> T:
     """The first true answer."""
     end = time.monotonic() + timeout_s
     while not (answer := ask()):
         if time.monotonic() > end:
             raise TimeoutError(f"no answer in {timeout_s:g} s")
-        time.sleep(0.05)
+        time.sleep(every_s)
     return answer
 
 

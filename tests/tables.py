@@ -6,8 +6,25 @@ from collections.abc import Iterable
 from agents.workflow import journal
 from agents.workflow.latest import Latest
 from streams.envelope import Record
+from streams.replay import digest
 from streams.table import AreaRow, Row, decode_row
+from streams.topics import TABLE
 from tests.system import System, wait_for
+
+
+def wait_until_folded(system: System) -> None:
+    """Wait until the workflow's changelog holds what the log folds to."""
+    expected = digest(system.replayed().table)
+    wait_for(
+        lambda: digest(changelog_table(system.records(TABLE.name))) == expected,
+        every_s=0.5,
+    )
+
+
+def wait_until_projected(system: System) -> None:
+    """Wait until the read model holds what the log folds to."""
+    expected = digest(system.replayed().table)
+    wait_for(lambda: digest(system.table()) == expected, every_s=0.5)
 
 
 def wait_until_ended(system: System, *areas: str) -> None:
@@ -18,7 +35,7 @@ def wait_until_ended(system: System, *areas: str) -> None:
         rows = [table.get(area) for area in areas]
         return all(isinstance(row, AreaRow) and row.ended_by for row in rows)
 
-    wait_for(ended, timeout_s=240)
+    wait_for(ended, timeout_s=240, every_s=0.5)
 
 
 def changelog_table(records: Iterable[Record]) -> dict[str, Row]:

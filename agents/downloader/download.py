@@ -177,7 +177,8 @@ def _work_folders(parts: Sequence[Part], product: Path) -> list[tuple[Part, Path
     folders = []
     for number, part in enumerate(parts):
         work = product.with_name(f"{product.name}-tile-{number}")
-        # Links: a product of gigabytes is not copied for each of its bursts.
+        # Links: a product of gigabytes is not copied for each of its bursts. A step
+        # writes new files, never into those of the product.
         shutil.copytree(product, work, copy_function=os.link)
         folders.append((part, work))
     return folders

@@ -45,6 +45,7 @@ def run_worker(
         ),
         Writer(kafka),
         lambda: datetime.now(UTC),
+        worker=worker_name(),
         parallel=parallel,
         drain_s=settings.worker_drain_s,
         # Waiting for longer would cost us our place in the group.

@@ -88,6 +88,7 @@ class Worker(Generic[M]):
         sink: Sink,
         clock: Callable[[], datetime],
         *,
+        worker: str,
         parallel: int = 1,
         drain_s: float = 60.0,
         hand_over_s: float = 60.0,
@@ -101,6 +102,7 @@ class Worker(Generic[M]):
         self._source = source
         self._sink = sink
         self._clock = clock
+        self._worker = worker
         self._parallel = parallel
         self._drain_s = drain_s
         self._hand_over_s = hand_over_s
@@ -251,7 +253,7 @@ class Worker(Generic[M]):
             order.message.area,
             order.message.task,
             order.message.attempt,
-            self._name,
+            self._worker,
             desk.step,
             desk.done_bytes,
             desk.total_bytes,

@@ -13,10 +13,10 @@ import time
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import faust
-from faust.types import TP
 
 from agents.health import Pulse, serve
 from agents.logs import logger
@@ -29,6 +29,7 @@ from agents.workflow.latest import Latest, reach
 from agents.workflow.watch import Watch
 from infra.kafka.connection import connection
 from infra.kafka.lag import Lag, partition_of
+from infra.kafka.reader import Span, TopicReader
 from infra.kafka.writer import Writer
 from streams.envelope import Record
 from streams.release import outstanding
@@ -57,10 +58,10 @@ class Workflow:
         self._table.on_recover(lambda: _or_die(self._recover()))
         self._latest = Latest(lambda key: self._table.data.get(key))
         self._positions: dict[int, int] = {}
-        kafka = connection(settings, "ingester-workflow")
-        self._writer = Writer(kafka, linger_ms=2)
+        self._kafka = connection(settings, "ingester-workflow")
+        self._writer = Writer(self._kafka, linger_ms=2)
         self._watch = Watch(
-            settings.workflow_resend_s, Lag(kafka), partition_of, time.monotonic
+            settings.workflow_resend_s, Lag(self._kafka), partition_of, time.monotonic
         )
         self._waiting: list[Event] = []
         self._arrived = asyncio.Event()
@@ -122,8 +123,9 @@ class Workflow:
             if not self._is_whole:
                 return  # they come again once the table is back
             await self._fold_parts(events)
-            for event in events:
-                event.ack()
+            if self._is_whole:  # else the next assignment brings them again
+                for event in events:
+                    event.ack()
 
     async def _fold_parts(self, events: list[Event]) -> None:
         parts: dict[int, list[Event]] = defaultdict(list)
@@ -135,22 +137,38 @@ class Workflow:
                 await self._fold(partition, fresh)
 
     async def _fresh(self, partition: int, group: list[Event]) -> list[Record]:
-        """The records that follow the table's position, and none if one is missing."""
+        """The records that follow the table's position, once it is where they begin."""
         if partition not in self._ours():
             return []  # gone to another agent, which folds them
         position = self._positions.get(partition, -1)
         records = [record(event) for event in group if event.message.offset > position]
         if records and records[0].offset > position + 1:
-            _LOG.warning(
-                "the table is behind the committed offset: reading again",
-                action="rewound",
-                partition=partition,
-                position=position,
-                offset=records[0].offset,
-            )
-            await self._app.consumer.seek(TP(self._topic, partition), position + 1)
-            return []
-        return records
+            await self._catch_up(Span(partition, position + 1, records[0].offset))
+        return records if self._is_assigned else []
+
+    async def _catch_up(self, span: Span) -> None:
+        """Fold what the committed offset passes over and the table lacks.
+
+        Read by ourselves: while records flow, faust's consumer forgets where it was
+        told to seek to, and passes over what is older.
+        """
+        _LOG.warning(
+            "the table is behind the committed offset: reading again",
+            action="rewound",
+            partition=span.partition,
+            begin=span.begin,
+            end=span.end,
+        )
+        with TopicReader(self._kafka) as reader:
+            log = reader.read_span(TASKS.name, span)
+            while self._is_assigned:
+                records = await asyncio.to_thread(self._next_batch, log)
+                if not records:
+                    return
+                await self._fold(span.partition, records)
+
+    def _next_batch(self, log: Iterator[Record]) -> list[Record]:
+        return list(islice(log, self._settings.workflow_batch))
 
     async def _fold(self, partition: int, records: list[Record]) -> None:
         batch = fold_batch(View(self._stored), records)

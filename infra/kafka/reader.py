@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading records: as one of a group, or a topic from end to end for oneself."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     KafkaError,
+    KafkaException,
     Message,
     TopicPartition,
 )
@@ -29,6 +31,12 @@ def _record(message: Any, prefix: str) -> Record:
         partition=message.partition(),
         offset=message.offset(),
     )
+
+
+def _is_end(message: Message) -> bool:
+    """Is this no record, but the end of what its partition holds?"""
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF
 
 
 def _raise_for(message: Message) -> None:
@@ -177,6 +185,13 @@ _NO_LONGER_OURS = frozenset(
 )
 
 
+# A topic that is new, or whose broker has just gone: its next leader is known soon.
+_LEADER_MOVES = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+)
+_POLL_S = 0.1
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """What one partition holds: offsets from `begin` up to, not including, `end`."""
@@ -197,7 +212,8 @@ class TopicReader:
                 "group.id": "ingester-none",  # demanded by the library; never joined
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
-                "enable.partition.eof": False,
+                # A partition may end with what is no record: the mark of a transaction.
+                "enable.partition.eof": True,
             }
         )
 
@@ -254,23 +270,40 @@ class TopicReader:
         while follow or open_until:
             yield from self._next(open_until, follow=follow)
 
+    def read_span(self, topic: str, span: Span) -> Iterator[Record]:
+        """Records of a part of one partition, in order."""
+        begin = TopicPartition(self._prefix + topic, span.partition, span.begin)
+        self._consumer.assign([begin])
+        open_until = {span.partition: span.end}
+        while open_until:
+            yield from self._next(open_until, follow=False)
+
     def _next(self, open_until: dict[int, int], *, follow: bool) -> Iterator[Record]:
         messages = guarded("reading", lambda: self._consumer.consume(1000, 0.2))
         for message in messages:
+            partition, offset = message.partition(), message.offset()
+            end = open_until.get(partition)
+            if _is_end(message):
+                open_until.pop(partition, None)
+                continue
             _raise_for(message)
             if message.error() is not None:
                 continue
-            end = open_until.get(message.partition())
-            if end is not None and message.offset() >= end - 1:
-                del open_until[message.partition()]
-            if follow or (end is not None and message.offset() < end):
+            if end is not None and offset >= end - 1:
+                del open_until[partition]
+            if follow or (end is not None and offset < end):
                 yield _record(message, self._prefix)
 
     def _span(self, name: str, partition: int) -> Span:
-        begin, end = guarded(
-            f"topic '{name}'",
-            lambda: self._consumer.get_watermark_offsets(
-                TopicPartition(name, partition), METADATA_S
-            ),
-        )
-        return Span(partition, begin, end)
+        place = TopicPartition(name, partition)
+        deadline = time.monotonic() + METADATA_S
+        while True:
+            try:
+                begin, end = self._consumer.get_watermark_offsets(place, METADATA_S)
+            except KafkaException as error:
+                code = error.args[0].code()
+                if code not in _LEADER_MOVES or time.monotonic() > deadline:
+                    raise broker_error(f"topic '{name}'", error.args[0]) from error
+                time.sleep(_POLL_S)
+            else:
+                return Span(partition, begin, end)

@@ -278,7 +278,7 @@ def test_objects_are_listed_with_the_time_of_their_creation(place, source):
 
 
 def test_more_objects_than_a_page_are_listed(place, source):
-    file, names = source(b"x"), [f"{number:04}" for number in range(1100)]
+    file, names = source(b"x"), [f"{number:04}" for number in range(1010)]
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda name: place.store.put(place.uri(name), file), names))
     found = sorted(uri for uri, _, _ in place.store.list(f"{place.root}/"))

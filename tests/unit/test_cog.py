@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cloud Optimized GeoTIFFs: valid, true to the source, the same every time."""
 
+import resource
+
 import numpy as np
 import pytest
 import rasterio
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioIOError
 from rasterio.transform import from_origin
 from rio_cogeo import cog_validate
 
@@ -123,8 +125,26 @@ def test_source_stays_as_it_is_and_nothing_lies_about(source, tmp_path):
     assert names == {"source.tif", "target.tif"}
 
 
+@pytest.mark.parametrize("missing", [1, 100, 1000, 10_000, 100_000])
+def test_target_that_cannot_be_written_to_its_end_is_no_file(missing, tmp_path):
+    # A full disk: GDAL tells it but for the last bytes.
+    noise = np.random.default_rng(1).integers(1, 60000, (1, 256, 256)).astype("uint16")
+    source, target = _raster(tmp_path / "source.tif", noise), tmp_path / "target.tif"
+    write_cog(source, target, no_data=0)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    room = target.stat().st_size - missing
+    target.unlink()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(RasterioIOError):
+            write_cog(source, target, no_data=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["source.tif"]
+
+
 def test_source_that_is_cut_off_gives_no_file(source, tmp_path):
     source.write_bytes(source.read_bytes()[:1_000_000])
-    with pytest.raises((RasterioError, RasterioIOError)):
+    with pytest.raises(RasterioIOError):
         write_cog(source, tmp_path / "target.tif", no_data=0)
     assert [path.name for path in tmp_path.iterdir()] == ["source.tif"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The native step that turns a Landsat product into layers, and its graph."""
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from rio_cogeo import cog_validate
 
 from agents.worker.graph.load import load_graph
 from agents.worker.graph.steps.landsat import expected_bands, extract_landsat_bands
-from streams.errors import StepFatal
+from streams.errors import StepFailed, StepFatal
 from tests.landsat import LEVEL_1, LEVEL_2, cut_off, make_product
 
 DATA = Path("../shared/data")
@@ -114,6 +115,18 @@ def test_band_that_is_no_raster_is_fatal_and_named(content, tmp_path):
     (product / f"{LEVEL_1}_B10.TIF").write_bytes(content)
     with pytest.raises(StepFatal, match=f"product '{LEVEL_1}': band B10: "):
         _extract(product)
+
+
+def test_layer_that_cannot_be_written_is_not_the_products_fault(tmp_path):
+    product = make_product(tmp_path, size=256)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, before[1]))
+    try:
+        with pytest.raises(StepFailed, match=f"product '{LEVEL_1}': band B01: "):
+            _extract(product)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.glob("*.tif")) == []
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,14 @@ def start():
     def begin(source, trade, sink=None, clock=lambda: datetime.now(UTC), **options):
         sink = sink or MemorySink()
         worker = Worker(
-            "downloader", DownloadOrder, trade, source, sink, clock, **options
+            "downloader",
+            DownloadOrder,
+            trade,
+            source,
+            sink,
+            clock,
+            worker="w",
+            **options,
         )
         thread = threading.Thread(target=worker.run, daemon=True)
         thread.start()
@@ -259,6 +266,7 @@ def test_running_order_shows_life(start):
     until(lambda: len(sink.messages(Heartbeat)) >= 2)
     beat = sink.messages(Heartbeat)[-1]
     assert (beat.step, beat.done_bytes, beat.total_bytes) == ("fetch", 5, 10)
+    assert beat.worker == sink.messages(DownloadStarted)[0].worker
     gate.set()
 
 
@@ -320,6 +328,7 @@ def test_worker_that_cannot_write_its_facts_ends_without_committing():
         source,
         sink,
         lambda: datetime.now(UTC),
+        worker="w",
     )
     with pytest.raises(BrokerError):
         worker.run()

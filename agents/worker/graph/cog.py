@@ -3,6 +3,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import rasterio
 import rasterio.shutil
@@ -32,12 +33,12 @@ def write_cog(
         threads: of the compression.
 
     Raises:
-        RasterioIOError: the source cannot be read to its end.
+        RasterioIOError: the source cannot be read to its end, or the target written.
     """
     with TemporaryDirectory(dir=target.parent, prefix=".cog-") as aside:
         # A virtual raster takes the no-data tag; the source stays as it is.
         virtual = Path(aside, "source.vrt")
-        rasterio.shutil.copy(source, virtual, driver="VRT")
+        _copy(source, virtual, driver="VRT")
         with rasterio.open(virtual, "r+") as raster:
             has_complex = any(dtype.startswith("complex") for dtype in raster.dtypes)
             if no_data is not None:
@@ -54,8 +55,25 @@ def write_cog(
             "NUM_THREADS": threads,
         }
         made = Path(aside, "cog.tif")
-        try:
-            rasterio.shutil.copy(virtual, made, **options)
-        except CPLE_BaseError as error:
-            raise RasterioIOError(str(error)) from error
+        _copy(virtual, made, **options)
+        # GDAL says nothing when the disk is full as it writes the last bytes.
+        read_through(made)
         made.rename(target)
+
+
+def read_through(raster: Path) -> None:
+    """Read every pixel, block by block.
+
+    Raises:
+        RasterioIOError: one of them cannot be read.
+    """
+    with rasterio.open(raster) as opened:
+        for _, window in opened.block_windows(1):
+            opened.read(window=window)
+
+
+def _copy(source: Path, target: Path, **options: Any) -> None:
+    try:
+        rasterio.shutil.copy(source, target, **options)
+    except CPLE_BaseError as error:
+        raise RasterioIOError(str(error)) from error

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import IO
 from uuid import uuid4
@@ -166,18 +166,22 @@ def _end_all(process: "subprocess.Popen[bytes]", mark: str) -> None:
     _signal(process.pid, signal.SIGKILL)
     process.wait()
     end = time.monotonic() + _GRACE_S
-    while (left := list(_marked(mark))) and time.monotonic() < end:
+    while (left := _marked(mark)) and time.monotonic() < end:
         for one in left:
             with suppress(psutil.NoSuchProcess):
                 one.kill()
         psutil.wait_procs(left, timeout=_POLL_S)
 
 
-def _marked(mark: str) -> Iterator[psutil.Process]:
+def _marked(mark: str) -> list[psutil.Process]:
     """Processes that have the mark in their environment."""
-    for process in psutil.process_iter(["environ"]):
-        if (process.info["environ"] or {}).get(_MARK) == mark:
-            yield process
+    found = []
+    for pid in psutil.pids():
+        with suppress(psutil.Error):  # it ended meanwhile, or is another user's
+            process = psutil.Process(pid)
+            if process.environ().get(_MARK) == mark:
+                found.append(process)
+    return found
 
 
 def _signal(group: int, number: signal.Signals) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import rasterio
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioError
 
-from agents.worker.graph.cog import write_cog
-from streams.errors import StepFatal
+from agents.worker.graph.cog import read_through, write_cog
+from streams.errors import StepFailed, StepFatal
 
 _FILE = re.compile(r".*?_((?:SR_|ST_)?B\d{1,2}|BQA|QA_PIXEL)\.TIF", flags=re.IGNORECASE)
 _PRODUCT = re.compile(r"L([COT])0([89])_(L1|L2)([A-Z]{2})_")
@@ -47,6 +47,7 @@ def extract_landsat_bands(workdir: Path, arguments: Mapping[str, str]) -> None:
 
     Raises:
         StepFatal: a band that the product must have is missing or cannot be read.
+        StepFailed: a layer cannot be written.
     """
     product = workdir / arguments["product"]
     bands = _bands(product)
@@ -100,5 +101,15 @@ def _extract(product: str, name: str, file: Path, target: Path, threads: int) ->
             overviews=Resampling.nearest if flags else Resampling.average,
             threads=threads,
         )
-    except (RasterioError, RasterioIOError) as error:
-        raise StepFatal(f"product '{product}': band {name}: {error}") from error
+    except RasterioError as error:
+        kind = StepFailed if _is_readable(file) else StepFatal
+        raise kind(f"product '{product}': band {name}: {error}") from error
+
+
+def _is_readable(file: Path) -> bool:
+    """Can the band be read to its end? If so, it was not the product that failed."""
+    try:
+        read_through(file)
+    except RasterioError:
+        return False
+    return True

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Topics on a real broker: where keys lie, how they are read to their end."""
+
+import asyncio
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from confluent_kafka import Producer
+
+from infra.kafka.lag import Lag, partition_of
+from infra.kafka.reader import GroupReader, TopicReader
+from streams.envelope import Record
+from streams.topics import REQUESTS, TASKS
+
+AREAS = ["DenmarkDemo", "toulouse-2024", "a", "b", "c", "Ålborg"]
+
+
+def test_every_producer_puts_an_area_where_we_do(system):
+    system.write(*(Record(TASKS.name, area.encode(), b"ours") for area in AREAS))
+    asyncio.run(write_as_faust_does(system))
+    places: dict[bytes, set[int]] = {}
+    for record in system.records(TASKS.name):
+        places.setdefault(record.key or b"", set()).add(record.partition)
+    assert places == {area.encode(): {partition_of(area, 4)} for area in AREAS}
+    assert len(system.records(TASKS.name)) == 2 * len(AREAS)
+
+
+async def write_as_faust_does(system) -> None:
+    bootstrap = system.kafka.bootstrap
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        for area in AREAS:
+            topic = system.kafka.prefix + TASKS.name
+            await producer.send_and_wait(topic, b"theirs", key=area.encode())
+
+
+@pytest.fixture
+def stranger(system):
+    """A client that writes requests in transactions of its own."""
+    producer = Producer(
+        {"bootstrap.servers": system.kafka.bootstrap, "transactional.id": "stranger"}
+    )
+    producer.init_transactions()
+    return producer
+
+
+def test_topic_that_ends_with_a_transaction_is_read_to_its_end(system, stranger):
+    for keep in (True, False):
+        stranger.begin_transaction()
+        stranger.produce(system.kafka.prefix + REQUESTS.name, b"value", key=b"demo")
+        stranger.commit_transaction() if keep else stranger.abort_transaction()
+    assert [record.value for record in system.records(REQUESTS.name)] == [b"value"]
+
+
+def test_reader_begins_where_it_is_told_and_leaves_no_trace(system):
+    system.write(*(Record(TASKS.name, b"a", bytes([n])) for n in range(5)))
+    partition = partition_of("a", 4)
+    with TopicReader(system.kafka) as reader:
+        found = list(reader.read(TASKS.name, begin={partition: 3}))
+    assert [record.value for record in found] == [b"\3", b"\4"]
+    assert [record.offset for record in found] == [3, 4]
+
+
+def test_lag_is_what_the_group_has_not_committed(system):
+    system.write(*(Record(TASKS.name, b"a", bytes([n])) for n in range(5)))
+    place = (TASKS.name, partition_of("a", 4))
+    lag = Lag(system.kafka)
+    assert lag.of("g", TASKS.name)[place[1]] == 5
+    reader = GroupReader(system.kafka, "g", [TASKS.name], session_timeout_s=6)
+    while reader.poll(1) is None:
+        pass
+    reader.commit({place: 2})
+    assert lag.of("g", TASKS.name)[place[1]] == 3
+    assert sum(lag.of("g", TASKS.name).values()) == 3
+    reader.close()
