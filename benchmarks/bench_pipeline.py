@@ -11,30 +11,21 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
-from uuid import uuid4
 
 import psutil
-import psycopg
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, TopicPartition
-from psycopg import sql
 
-from infra.local import postgres, s3
-from infra.local.home import Home
-from infra.local.stack import Stack
-from infra.minio.provision import provision_bucket
+from benchmarks.servers import own_system
 from streams.replay import differences
 from streams.topics import DOWNLOADS, PROCESSES, TASKS, Topic
 from tests import netherlands
 from tests.system import System
-
-_STATE = Path(__file__).parents[1] / ".ingester"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         netherlands.stac_api(Path(name)) as url,
-        _system(Path(name)) as system,
+        own_system(Path(name)) as system,
     ):
         begin = time.monotonic()
         system.start(*netherlands.AGENTS, **netherlands.settings(url))
@@ -164,29 +155,6 @@ def _percentiles(times: list[int]) -> tuple[float, float]:
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-@contextmanager
-def _system(folder: Path) -> Iterator[System]:
-    """An ingester of its own on the benchmarks' servers."""
-    stack = Stack(Home.at(_STATE / "bench", _STATE / "cache"), kafka_heap_mb=512)
-    stack.up()
-    try:
-        name = f"bench_{uuid4().hex[:12]}"
-        admin_dsn = postgres.dsn(stack.home, "postgres")
-        with psycopg.connect(admin_dsn, autocommit=True) as admin:
-            admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        bucket = name.replace("_", "-")
-        provision_bucket(bucket, s3.options(stack.environment()))
-        dsn = postgres.dsn(stack.home, name)
-        system = System.on(stack, dsn, bucket, folder)
-        system.provision()
-        try:
-            yield system
-        finally:
-            system.stop()
-    finally:
-        stack.down()
 
 
 if __name__ == "__main__":

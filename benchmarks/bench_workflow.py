@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The workflow: facts folded and orders sent, through a real broker by the real agent.
+
+Workload: CHAINS chains of TILES / CHAINS dates, in scenes of nine tiles. Every task is
+created first; then simulated workers answer every order at once, FAIL of them saying
+that the tile failed (0.01: one in a hundred). What is measured is one workflow agent:
+how many tiles end in a second, and what each of them costs it.
+
+TILES=900,9000,90000 CHAINS=90 FAIL=0 AGENTS=1 RATE=0 (answers in a second; 0: at once)
+"""
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+from zlib import crc32
+
+import psutil
+
+from benchmarks.servers import own_system
+from infra.kafka.lag import Lag
+from infra.kafka.reader import GroupReader
+from infra.kafka.writer import Writer
+from streams.codec import pack
+from streams.envelope import Envelope, Record
+from streams.events import (
+    DownloadDone,
+    Event,
+    IngestionAccepted,
+    IngestionListed,
+    ProcessDone,
+    ProcessFailed,
+    TaskCreated,
+)
+from streams.failures import Failure
+from streams.model import (
+    Delivery,
+    Kind,
+    Part,
+    Scene,
+    Settings,
+    Tile,
+    download_task,
+    process_task,
+)
+from streams.topics import DOWNLOADS, NOTICES, PROCESSES, TASKS
+from tests.system import System, wait_for
+
+TILES_PER_SCENE = 9
+
+_AREA = "bench"
+_ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
+_PATIENCE_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """So many tiles in so many chains."""
+
+    tiles: int
+    chains: int
+    fail: float
+
+    @property
+    def dates(self) -> int:
+        """Tiles of a chain."""
+        return self.tiles // self.chains
+
+    def created(self) -> Iterator[Event]:
+        """The facts that create it: scenes in order of date."""
+        end = _ORIGIN + timedelta(days=self.dates)
+        wanted = Settings("Pass", "Pass")
+        yield IngestionAccepted(_AREA, "i1", wanted, "{}", _ORIGIN, end, "bench")
+        scenes = self.chains // TILES_PER_SCENE
+        for day in range(self.dates):
+            for group in range(scenes):
+                yield from _scene(group, day)
+        yield IngestionListed(_AREA, "i1", scenes * self.dates, self.tiles)
+
+    def fails(self, task: str) -> bool:
+        """Is this one of the tiles that fail? Always the same ones."""
+        return crc32(task.encode()) % 10_000 < self.fail * 10_000
+
+
+@dataclass(slots=True)
+class Answers:
+    """What the simulated workers did."""
+
+    tiles: int = 0
+    first_at: float = 0.0
+    last_at: float = 0.0
+    ended: dict[str, float] = field(default_factory=dict)
+    """When each tile was said to have ended."""
+    waits_ms: list[float] = field(default_factory=list)
+    """From a tile's end to the order of the next one of its chain."""
+
+
+def main() -> None:
+    """Each number of tiles in turn, then the result of the last."""
+    agents = int(os.environ.get("AGENTS", "1"))
+    print(
+        f"{'tiles':>8}{'chains':>8}{'create/s':>10}{'tiles/s':>9}{'CPU us':>8}"
+        f"{'MB':>7}{'p50 ms':>8}{'p99 ms':>8}{'recover s':>10}{'behind s':>9}"
+    )
+    for tiles in map(int, os.environ.get("TILES", "900,9000,90000").split(",")):
+        chains = int(os.environ.get("CHAINS", "0")) or min(tiles // 10, 9000)
+        fail = float(os.environ.get("FAIL", "0"))
+        result = _measure(Workload(tiles, chains, fail), agents)
+    told = " ".join(f"{name}={value}" for name, value in result.items())
+    print(f"RESULT agents={agents} {told}")
+
+
+def _measure(load: Workload, agents: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name, own_system(Path(name)) as system:
+        workflows = system.start(*["workflow"] * agents)
+        for workflow in workflows:
+            wait_for(lambda one=workflow: one.says("table recovered"))
+        begin = time.monotonic()
+        _create(system, load)
+        _wait_until_folded(system)
+        create_s = time.monotonic() - begin
+        system.start("projector")
+        used = [psutil.Process(one.popen.pid) for one in workflows]
+        before = sum(_cpu_s(one) for one in used)
+        answers = _answer_all(system, load)
+        cpu_s = sum(_cpu_s(one) for one in used) - before
+        memory = max(one.memory_info().rss for one in used)
+        behind_s = _wait_for_projector(system)
+        recover_s = _recovery(system, workflows[0])
+        seconds = answers.last_at - answers.first_at
+        p50, p99 = _percentiles(answers.waits_ms)
+        result = {
+            "tiles": load.tiles,
+            "chains": load.chains,
+            "fail": load.fail,
+            "created_per_s": round((load.tiles * 10 / 9) / create_s),
+            "tiles_per_s": round(load.tiles / seconds),
+            "cpu_us_per_tile": round(cpu_s / load.tiles * 1e6),
+            "memory_mb": round(memory / 1e6),
+            "done_to_order_p50_ms": round(p50, 1),
+            "done_to_order_p99_ms": round(p99, 1),
+            "recovery_s": round(recover_s, 1),
+            "projector_behind_s": round(behind_s, 1),
+        }
+        print(
+            f"{load.tiles:8}{load.chains:8}{result['created_per_s']:10}"
+            f"{result['tiles_per_s']:9}{result['cpu_us_per_tile']:8}"
+            f"{result['memory_mb']:7}{p50:8.0f}{p99:8.0f}{recover_s:10.1f}"
+            f"{behind_s:9.1f}",
+            flush=True,
+        )
+        return result
+
+
+def _create(system: System, load: Workload) -> None:
+    writer = Writer(system.kafka)
+    for number, event in enumerate(load.created()):
+        writer.send(_fact(event, f"created-{number}"))
+    writer.flush()
+
+
+def _wait_until_folded(system: System) -> None:
+    """Every scene is ordered when the last fact is folded."""
+    lag = Lag(system.kafka)
+    wait_for(lambda: not _behind(lag, "ingester-workflow"), timeout_s=_PATIENCE_S)
+
+
+def _behind(lag: Lag, group: str) -> int:
+    return sum(lag.of(group, TASKS.name).values())
+
+
+def _answer_all(system: System, load: Workload) -> Answers:
+    """Be the workers, until every tile has ended."""
+    topics = [DOWNLOADS.name, PROCESSES.name]
+    reader = GroupReader(system.kafka, "bench-workers", topics)
+    writer = Writer(system.kafka, linger_ms=1)
+    rate = float(os.environ.get("RATE", "0"))
+    answers = Answers()
+    while answers.tiles < load.tiles:
+        for record in reader.poll_many(1000 if not rate else 1, 0.01):
+            now = time.monotonic()
+            answers.first_at = answers.first_at or now
+            writer.send(_answer(record, load, answers, now))
+            if rate:
+                time.sleep(1 / rate)
+    writer.flush()
+    wait_for(lambda: _is_done(system), timeout_s=_PATIENCE_S)
+    answers.last_at = time.monotonic()
+    reader.close()
+    return answers
+
+
+def _answer(record: Record, load: Workload, answers: Answers, now: float) -> Record:
+    """The fact that ends an order: by its headers alone, as its task is our own."""
+    headers = dict(record.headers)
+    task = headers["ce_subject"].decode()
+    attempt = int(headers["ce_id"].decode().rpartition("#")[2])
+    event: Event
+    if record.topic == DOWNLOADS.name:
+        group, day = _numbers(task)
+        parts = tuple(Delivery(tile) for tile in _tiles(group, day))
+        event = DownloadDone(_AREA, task, attempt, "bench", "null", parts)
+    else:
+        _note(task, answers, now)
+        if load.fails(task):
+            event = ProcessFailed(
+                _AREA, task, attempt, "bench", Failure.STEP_FATAL, "as asked"
+            )
+        else:
+            event = ProcessDone(_AREA, task, attempt, "bench", ())
+    return _fact(event, f"{headers['ce_id'].decode()}/end")
+
+
+def _note(task: str, answers: Answers, now: float) -> None:
+    """A tile was ordered: how long after the end of the one before it?"""
+    _, day = _numbers(task)
+    if task not in answers.ended:
+        answers.tiles += 1
+    chain = task.rpartition("-")[2]
+    before = answers.ended.get(f"{chain}@{day - 1}")
+    if before is not None:
+        answers.waits_ms.append((now - before) * 1000)
+    answers.ended[task] = answers.ended[f"{chain}@{day}"] = now
+
+
+def _is_done(system: System) -> bool:
+    notices = system.messages(NOTICES.name)
+    return any(type(notice.message).__name__ == "AreaDone" for notice in notices)
+
+
+def _wait_for_projector(system: System) -> float:
+    """How much longer the projector needs: it began when the first order was sent."""
+    begin = time.monotonic()
+    lag = Lag(system.kafka)
+    wait_for(lambda: not _behind(lag, "ingester-projector"), timeout_s=_PATIENCE_S)
+    return time.monotonic() - begin
+
+
+def _recovery(system: System, workflow: Any) -> float:
+    """Seconds from the start of a new agent, after a kill -9, to its whole table."""
+    for one in system.processes:
+        if one.name == "workflow":
+            one.popen.send_signal(signal.SIGKILL)
+            one.popen.wait()
+    begin = time.monotonic()
+    (again,) = system.start("workflow")
+    wait_for(lambda: again.says("table recovered"), timeout_s=_PATIENCE_S)
+    return time.monotonic() - begin
+
+
+def _fact(event: Event, id: str) -> Record:
+    now = datetime.now(UTC)
+    subject = getattr(event, "task", _AREA)
+    return pack(TASKS.name, _AREA, Envelope(event, id, now, "/bench", subject))
+
+
+def _scene(group: int, day: int) -> Iterator[Event]:
+    date = _ORIGIN + timedelta(days=day)
+    name = f"s{group}d{day}"
+    tiles = _tiles(group, day)
+    scene = Scene(name, "landsat", date, parts=tuple(map(Part, tiles)))
+    download = download_task(_AREA, name)
+    yield TaskCreated(_AREA, download, Kind.DOWNLOAD, "i1", scene=scene)
+    for number, tile in enumerate(tiles):
+        cell = f"c{group * TILES_PER_SCENE + number}"
+        task = process_task(_AREA, name, tile)
+        made = Tile(tile, name, date, cell)
+        yield TaskCreated(_AREA, task, Kind.PROCESS, "i1", tile=made)
+
+
+def _tiles(group: int, day: int) -> list[str]:
+    first = group * TILES_PER_SCENE
+    return [f"t{day}-{first + number}" for number in range(TILES_PER_SCENE)]
+
+
+def _numbers(task: str) -> tuple[int, int]:
+    """Group and day of a task's scene."""
+    group, _, day = task.split("/")[1].removeprefix("s").partition("d")
+    return int(group), int(day)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _percentiles(times: list[float]) -> tuple[float, float]:
+    cuts = quantiles(times, n=100, method="inclusive")
+    return cuts[49], cuts[98]
+
+
+if __name__ == "__main__":
+    main()
