@@ -25,6 +25,7 @@ from agents.gateway.gate import Gate, Rules, is_loopback
 from agents.gateway.rate import Rates
 from agents.gateway.reading import Desk
 from agents.gateway.reference import areas as reference_areas
+from agents.gateway.reference import steering as reference_steering
 from agents.gateway.reference import tasks as reference_tasks
 from agents.gateway.tokens import Token, read_tokens
 from agents.gateway.watch import Watch
@@ -56,6 +57,7 @@ ROUTERS = (
     events.router,
     wishes.router,
     reference_areas.router,
+    reference_steering.router,
     reference_tasks.router,
     registry.router,
     stac.router,
