@@ -26,6 +26,7 @@ IngesterError
 │   ├── IndexUnavailable    the index does not answer
 │   ├── IndexRefused        the index says the layer or record is wrong
 │   └── IndexConflict       the index holds something else under that name
+├── OrderCancelled          an order's area was cancelled
 ├── NodeExhausted           the worker's disk or memory is full
 ├── ReadModelError          PostgreSQL refused or did not answer
 ├── WebhookError            a receiver of notices did not take one
@@ -200,6 +201,12 @@ class IndexConflict(IndexerError):
     """The index holds something else under that name."""
 
     failure = Failure.INDEX_CONFLICT
+
+
+class OrderCancelled(IngesterError):
+    """An order's area was cancelled: it is not carried out."""
+
+    failure = Failure.CANCELLED
 
 
 class NodeExhausted(IngesterError):

@@ -110,19 +110,27 @@ def _new(draft: Draft, row: TaskRow) -> Explanation:
         why = ("it is ready, and held back: its area is paused",)
         change = f"ingester resume {row.area} --why …"
         return _of(row, Hold.PAUSE, (*why, *before), (change,))
+    if isinstance(row, DownloadRow) and row.expected:
+        why = ("a tile of it is in the log, it itself is not: it waits to be created",)
+        return _of(row, Hold.QUEUE, (*why, *before), ("the catalogue writes it",))
+    return _in_line(area, row, before)
+
+
+def _in_line(area: AreaRow, row: TaskRow, before: tuple[str, ...]) -> Explanation:
+    """A task that is ready: it has a place in a line, if it is not ordered at once."""
     kind, ordered, window = _window(area, row)
-    if row.held and window:
-        why = (
-            f"it is ready, and held back: {ordered} {kind} of its area are ordered, "
-            f"at most {window} may be at once",
-        )
-        change = (
-            f"another one of these ends, or: ingester limit {row.area} "
-            f"--{kind} N --why …"
-        )
-        return _of(row, Hold.LIMIT, (*why, *before), (change,))
-    why = ("it is ready: the next fact of its area has it ordered",)
-    return _of(row, Hold.QUEUE, (*why, *before))
+    if not window:
+        why = "it is ready: with the next facts of its area it is ordered"
+        return _of(row, Hold.QUEUE, (why, *before))
+    why = (
+        f"it is ready, and in line: {ordered} {kind} of its area are ordered, "
+        f"{window} may be at once"
+    )
+    change = (
+        "one of these ends, and those before it in the line are ordered",
+        f"ingester limit {row.area} --{kind} N --why …",
+    )
+    return _of(row, Hold.LIMIT, (why, *before), change)
 
 
 def _wait(draft: Draft, row: ProcessRow, other: str) -> str:
@@ -232,7 +240,18 @@ def _of(
     change: tuple[str, ...] = (),
     waits_for: tuple[str, ...] = (),
 ) -> Explanation:
+    why = (*why, *_again(row))
     return Explanation(row.task, row.course.status, hold, why, change, waits_for)
+
+
+def _again(row: TaskRow) -> Iterator[str]:
+    if isinstance(row, ProcessRow):
+        if row.stale:
+            yield "what it is built on has changed since: it is done again"
+        if row.layers and row.course.status is not Status.DONE:
+            yield "it was done before: its layers stay until the new ones are there"
+        if row.follow:
+            yield "the later tiles of its chain are done again after it"
 
 
 def _at(time: datetime | None) -> str:

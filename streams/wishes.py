@@ -52,9 +52,8 @@ def grant_area_wish(draft: Draft, asked: AreaWish) -> None:
     row = draft.find(asked.area)
     if not isinstance(row, AreaRow):
         refuse(draft, asked, "there is no such area")
-    elif row.state is AreaState.CANCELLED:
-        if not isinstance(asked, AreaCancelled):
-            refuse(draft, asked, CANCELLED)
+    elif row.state is AreaState.CANCELLED and not isinstance(asked, AreaCancelled):
+        refuse(draft, asked, CANCELLED)
     else:
         row = _steered(row, asked)
         draft.put(asked.area, row)

@@ -35,6 +35,7 @@ from streams.model import (
     process_task,
 )
 from streams.orders import DownloadOrder, Outgoing, ProcessOrder
+from streams.progress import AreaStatus, area_status
 from streams.replay import Positioned, replay
 from streams.table import AreaRow, CellRow, DownloadRow, ProcessRow, Row
 
@@ -204,3 +205,48 @@ def ordered(done: Step) -> list[str]:
     return [
         o.task for o in done.outgoing if isinstance(o, DownloadOrder | ProcessOrder)
     ]
+
+
+# -- scenes of one place, one tile each, by number
+
+
+def scene(number: int) -> str:
+    return f"{AREA}/s{number}"
+
+
+def tile(number: int) -> str:
+    return f"{AREA}/s{number}/t"
+
+
+def a_chain(*numbers: int, **settings: object) -> World:
+    """Scenes of one place, one tile each; nothing is downloaded."""
+    world = World()
+    world.accept(**settings)
+    for number in numbers:
+        world.scene(f"s{number}", number, {"t": "c"})
+    world.listed()
+    return world
+
+
+def built(*numbers: int, failed: int = 0) -> World:
+    """The same chain, every tile done but one that failed."""
+    world = a_chain(*numbers)
+    for number in numbers:
+        world.done(scene(number))
+    for number in numbers:
+        if number == failed:
+            world.failed(tile(number), Failure.STEP_FATAL)
+        else:
+            world.done(tile(number))
+    return world
+
+
+def status(world: World) -> AreaStatus:
+    area = world.area()
+    return area_status(
+        area.state,
+        area.ingestions,
+        area.open_ingestions,
+        area.downloads,
+        area.processes,
+    )

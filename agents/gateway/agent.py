@@ -15,16 +15,19 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import HTTPBearer
 from prometheus_client import make_asgi_app
 
 from agents.gateway import events, registry, stac, stac_search, status, wishes
+from agents.gateway.answers import Problem
 from agents.gateway.gate import Gate, Rules, is_loopback
 from agents.gateway.rate import Rates
 from agents.gateway.reading import Desk
 from agents.gateway.reference import areas as reference_areas
+from agents.gateway.reference import steering as reference_steering
 from agents.gateway.reference import tasks as reference_tasks
 from agents.gateway.tokens import Token, read_tokens
 from agents.gateway.watch import Watch
@@ -51,11 +54,21 @@ _DOCUMENTS_REMEMBERED = 2000
 # Streams of events end at once when told to; an answer may take so much longer.
 _LAST_ANSWERS_S = 10
 
+_BEARER = HTTPBearer(auto_error=False, description="Needed once tokens are known.")
+
+_OF_THE_GATE: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "No token, or one that is not known"},
+    413: {"model": Problem, "description": "The body is too large"},
+    429: {"model": Problem, "description": "Too many requests; see `Retry-After`"},
+    503: {"model": Problem, "description": "Kafka or PostgreSQL does not answer"},
+}
+
 ROUTERS = (
     status.router,
     events.router,
     wishes.router,
     reference_areas.router,
+    reference_steering.router,
     reference_tasks.router,
     registry.router,
     stac.router,
@@ -128,6 +141,9 @@ def build(settings: Settings) -> FastAPI:
         title="Kafka geocube ingester",
         version=version("kafka-geocube-ingester"),
         lifespan=life,
+        # For the description: the gate has looked at the token before.
+        dependencies=[Depends(_BEARER)],
+        responses=_OF_THE_GATE,
     )
     app.state.model = model
     app.state.documents = StoredDocuments(open_stores(settings))

@@ -35,8 +35,8 @@ class AreaAnswer(BaseModel):
         "done-with-failures, failed or refused"
     )
     state: str | None = Field(None, description="What an operator said of it.")
-    downloads: Counts | None = None
-    processes: Counts | None = None
+    downloads: Counts
+    processes: Counts
 
 
 class Pace(BaseModel):

@@ -26,6 +26,9 @@ T = TypeVar("T")
 # A projection takes milliseconds when it is abreast; asking is cheap.
 _ASK_AGAIN_S = 0.03
 
+# Wishes written together; the next wait until these are projected.
+_AT_ONCE = 1000
+
 
 class TaskWord(StrEnum):
     """What can be wanted of a task."""
@@ -88,18 +91,17 @@ async def ask(desk: Desk, wishes: Sequence[TaskWish | AreaWish]) -> list[Outcome
     """
     facts = [in_envelope(desk, wish, uuid4().hex) for wish in wishes]
     await desk.log.write(facts)
-    ids = [fact.id for fact in facts]
+    refusals: dict[str, str] = {}
 
-    async def all_outcomes() -> Mapping[str, str] | None:
-        return (
-            outcomes if len(outcomes := await _known(desk, ids)) == len(ids) else None
-        )
+    async def all_projected() -> bool | None:
+        left = [fact.id for fact in facts if fact.id not in refusals]
+        for row in await desk.model.fetch("wish_outcomes", (left,)):
+            refusals[row["id"]] = row["refusal"]
+        return True if len(refusals) == len(facts) else None
 
-    known = await until(desk, all_outcomes)
-    if known is None:
-        known = await _known(desk, ids)
+    await until(desk, all_projected)
     return [
-        Outcome(fact.id, getattr(fact.message, "task", ""), known.get(fact.id))
+        Outcome(fact.id, getattr(fact.message, "task", ""), refusals.get(fact.id))
         for fact in facts
     ]
 
@@ -109,7 +111,10 @@ async def ask_of_tasks(
 ) -> list[Outcome]:
     """The same wish about each of these rows of tasks, as they were read."""
     wishes = [wanted.of(task["area"], task["id"], task["attempt"]) for task in tasks]
-    return await ask(desk, wishes) if wishes else []
+    outcomes = []
+    for begin in range(0, len(wishes), _AT_ONCE):
+        outcomes += await ask(desk, wishes[begin : begin + _AT_ONCE])
+    return outcomes
 
 
 async def until(desk: Desk, ready: Callable[[], Awaitable[T | None]]) -> T | None:
@@ -131,8 +136,3 @@ def in_envelope(desk: Desk, event: Event, id: str) -> Envelope[Any]:
         source="/agents/gateway",
         subject=getattr(event, "task", "") or event.area,
     )
-
-
-async def _known(desk: Desk, ids: list[str]) -> dict[str, str]:
-    found = await desk.model.fetch("wish_outcomes", (ids,))
-    return {row["id"]: row["refusal"] for row in found}

@@ -101,7 +101,10 @@ class Gate:
         origin = headers.get("origin")
         if method in _SAFE or origin is None or origin in self._rules.origins:
             return True
-        site = urlsplit(origin)
+        try:
+            site = urlsplit(origin)
+        except ValueError:
+            return False
         if site.netloc != headers.get("host"):
             return False
         # A name may be made to lead to this machine: then only its own names are ours.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Areas and tasks as JSON, from the read model."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -73,11 +74,13 @@ async def summary(model: ReadModel, name: str) -> dict[str, Any] | None:
     if not rows:
         if not refusals:
             return None
-        nothing = pace(Tally(), Tally(), _NOTHING_STARTED)
+        none = Tally()
         return {
             "name": name,
             "status": "refused",
-            "progress": nothing,
+            "downloads": asdict(none),
+            "processes": asdict(none),
+            "progress": pace(none, none, _NOTHING_STARTED),
             "failures": [],
             "oldest_pending": None,
             "refusals": refusals,

@@ -4,15 +4,25 @@
 import os
 import signal
 import socket
+import threading
 from datetime import UTC, datetime
 
 from agents.health import Pulse, serve
+from agents.logs import logger
 from agents.settings import Settings
 from agents.worker.loop import M, Trade, Worker
-from infra.kafka.connection import connection
-from infra.kafka.reader import GroupReader
+from agents.worker.standing import Standings
+from infra.kafka.connection import Connection, connection
+from infra.kafka.reader import GroupReader, TopicReader
 from infra.kafka.writer import Writer
-from streams.topics import Topic
+from streams.errors import BrokerError
+from streams.orders import IngestionRequest
+from streams.topics import AREAS, Topic
+
+_LOG = logger("worker")
+
+# Told to the process manager: software failed, start me again.
+_EXIT = 70
 
 
 def worker_name() -> str:
@@ -32,6 +42,9 @@ def run_worker(
     """Carry out the orders of a topic until told to stop (SIGTERM, SIGINT)."""
     kafka = connection(settings, f"ingester-{name}")
     pulse = Pulse()
+    standings = Standings()
+    if message is not IngestionRequest:
+        _follow_areas(kafka, standings)
     worker = Worker(
         name,
         message,
@@ -54,6 +67,7 @@ def run_worker(
         ),
         heartbeat_s=settings.worker_heartbeat_s,
         turned=pulse.beat,
+        is_cancelled=standings.is_cancelled,
     )
     serve(settings.health_listen, pulse)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,3 +75,23 @@ def run_worker(
     if not worker.run():
         # Python would wait for the thread of the order that does not end.
         os._exit(0)
+
+
+def _follow_areas(kafka: Connection, standings: Standings) -> None:
+    """Know how areas stand now, and from now on by a thread of our own."""
+    reader = TopicReader(kafka)
+    position: dict[int, int] = {}
+    for record in reader.read(AREAS.name):
+        standings.see(record)
+        position[record.partition] = record.offset + 1
+
+    def follow() -> None:
+        try:
+            for record in reader.read(AREAS.name, follow=True, begin=position):
+                standings.see(record)
+        except BrokerError:
+            # Who cannot hear that an area is cancelled must not go on working.
+            _LOG.exception("cannot follow the areas", action="worker_failed")
+            os._exit(_EXIT)
+
+    threading.Thread(target=follow, name="areas", daemon=True).start()

@@ -21,7 +21,7 @@ from agents.worker.offsets import Offsets
 from agents.worker.ports import Sink, Source
 from streams.codec import Message, pack, unpack_as
 from streams.envelope import Envelope, Record
-from streams.errors import ContractError, IngesterError
+from streams.errors import ContractError, IngesterError, OrderCancelled
 from streams.failures import Failure
 from streams.orders import DownloadOrder, Heartbeat, IngestionRequest, ProcessOrder
 from streams.topics import PROGRESS, TASKS, key_of
@@ -45,7 +45,7 @@ class Desk:
     """What a running order and its loop know of each other."""
 
     cancelled: threading.Event = field(default_factory=threading.Event)
-    """Set when the order must stop: the worker has no time left."""
+    """Set when the order must stop: no time is left, or its area is cancelled."""
     step: str = "begin"
     """What is being done, for the heartbeats."""
     done_bytes: int = 0
@@ -95,6 +95,7 @@ class Worker(Generic[M]):
         last_words_s: float = 10.0,
         heartbeat_s: float = 5.0,
         turned: Callable[[], None] = lambda: None,
+        is_cancelled: Callable[[str], bool] = lambda area: False,
     ) -> None:
         self._name = name
         self._message = message
@@ -109,6 +110,7 @@ class Worker(Generic[M]):
         self._last_words_s = last_words_s
         self._heartbeat = timedelta(seconds=heartbeat_s)
         self._turned = turned
+        self._is_cancelled = is_cancelled
         self._log = logger(name)
         self._offsets = Offsets()
         self._running: list[_Job[M]] = []
@@ -149,6 +151,7 @@ class Worker(Generic[M]):
 
     def _turn(self) -> None:
         self._turned()
+        self._stop_cancelled()
         self._start_due()
         self._pause_or_resume()
         record = self._source.poll(0 if self._running else _POLL_S)
@@ -179,7 +182,34 @@ class Worker(Generic[M]):
             if self._parked[0][0] > now or self._stopping.is_set():
                 return
             _, _, record, order = heapq.heappop(self._parked)
-            self._start(record, order)
+            if self._is_unwanted(order):
+                self._turn_down(record, order)
+            else:
+                self._start(record, order)
+
+    def _stop_cancelled(self) -> None:
+        """Stop what runs for cancelled areas; turn down what was not begun."""
+        for job in self._running:
+            if self._is_unwanted(job.order):
+                job.desk.cancelled.set()
+        unwanted = [p for p in self._parked if self._is_unwanted(p[3])]
+        if unwanted:
+            self._parked = [p for p in self._parked if p not in unwanted]
+            heapq.heapify(self._parked)
+            for _, _, record, order in unwanted:
+                self._turn_down(record, order)
+
+    def _is_unwanted(self, order: Envelope[M]) -> bool:
+        message = order.message
+        return not isinstance(message, IngestionRequest) and self._is_cancelled(
+            message.area
+        )
+
+    def _turn_down(self, record: Record, order: Envelope[M]) -> None:
+        error = OrderCancelled(f"order '{order.id}': its area is cancelled")
+        self._send(self._trade.fail(order, error, Failure.CANCELLED))
+        self._sink.flush()
+        self._offsets.end(record)
 
     def _start(self, record: Record, order: Envelope[M]) -> None:
         self._send(self._trade.begin(order))

@@ -9,6 +9,7 @@ Kafka.
 
 import asyncio
 import os
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Iterator
@@ -26,15 +27,19 @@ from agents.workflow import journal
 from agents.workflow.app import build_app, dependency_table, task_log
 from agents.workflow.batch import Batch, View, fold_batch, outgoing_record
 from agents.workflow.latest import Latest, reach
+from agents.workflow.leases import Leases, expiry_record
 from agents.workflow.watch import Watch
 from infra.kafka.connection import connection
 from infra.kafka.lag import Lag, partition_of
 from infra.kafka.reader import Span, TopicReader
 from infra.kafka.writer import Writer
+from streams.codec import unpack_as
 from streams.envelope import Record
+from streams.errors import BrokerError, ContractError
+from streams.orders import Heartbeat
 from streams.release import outstanding
 from streams.table import Row, decode_row
-from streams.topics import TASKS
+from streams.topics import PROGRESS, TASKS
 
 _LOG = logger("workflow")
 
@@ -63,6 +68,7 @@ class Workflow:
         self._watch = Watch(
             settings.workflow_resend_s, Lag(self._kafka), partition_of, time.monotonic
         )
+        self._leases = Leases(settings.workflow_lease_s, time.monotonic)
         self._waiting: list[Event] = []
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
@@ -101,6 +107,33 @@ class Workflow:
         if orders:
             _LOG.warning("sending lost orders again", action="resent", n=len(orders))
             await self._write(orders)
+
+    async def expire(self) -> None:
+        """Look after attempts that began: give up those whose workers are lost."""
+        if self._is_whole:
+            lost = self._leases.expired()
+            for expired in lost:
+                _LOG.warning(
+                    f"nothing heard of {expired.worker}",
+                    action="attempt_expired",
+                    task=expired.task,
+                    attempt=expired.attempt,
+                )
+            if lost:
+                now = datetime.now(UTC)
+                await self._write([expiry_record(expired, now) for expired in lost])
+
+    def follow_progress(self) -> None:
+        """In a thread: hear the heartbeats of all workers, for ever."""
+        with TopicReader(connection(self._settings, "ingester-workflow")) as reader:
+            ends = {span.partition: span.end for span in reader.spans(PROGRESS.name)}
+            for pulse in reader.read(PROGRESS.name, follow=True, begin=ends):
+                try:
+                    heartbeat = unpack_as(Heartbeat, pulse).message
+                except ContractError as error:
+                    _LOG.error(str(error), action="heartbeat_unread")
+                else:
+                    self._leases.hear(heartbeat.task, heartbeat.attempt)
 
     async def hand_over(self) -> None:
         """Partitions may go to another agent: end the batch in hand, begin no other.
@@ -183,6 +216,7 @@ class Workflow:
         self._lay(rows)
         self._positions[partition] = batch.position
         self._watch.see(batch.rows)
+        self._leases.see(batch.rows)
 
     async def _write(self, records: Iterable[Record]) -> None:
         for out in records:
@@ -229,6 +263,7 @@ class Workflow:
     async def _make_whole(self) -> None:
         self._positions.clear()
         self._watch.forget()
+        self._leases.forget()
         furthest, again = self._latest.take()
         self._table.data.update(furthest)
         ours = self._ours()
@@ -241,7 +276,9 @@ class Workflow:
             self._positions[partition] = position
             again += journal.row_records(partition, rows)
             again += [r for task in rows for r in self._orders_again(task)]
-        self._watch.see(dict(self._rows_of(ours)))
+        rows_of_ours = dict(self._rows_of(ours))
+        self._watch.see(rows_of_ours)
+        self._leases.see(rows_of_ours)
         await self._write(again)
         _LOG.info("table recovered", action="recovered", positions=self._positions)
 
@@ -288,6 +325,17 @@ def run(settings: Settings) -> None:
     async def watch() -> None:
         await _or_die(workflow.resend_overdue())
 
+    async def expire() -> None:
+        await _or_die(workflow.expire())
+
+    def follow_progress() -> None:
+        try:
+            workflow.follow_progress()
+        except BrokerError:
+            # Without heartbeats every attempt would soon be taken for lost.
+            _LOG.exception("cannot follow the progress", action="workflow_failed")
+            os._exit(_EXIT)
+
     async def hand_over(*_: Any, **__: Any) -> None:
         await _or_die(workflow.hand_over())
 
@@ -300,6 +348,8 @@ def run(settings: Settings) -> None:
     app.agent(task_log(app, settings), name="workflow", concurrency=1)(fold)
     app.task(fold_batches)
     app.timer(_WATCH_EVERY_S)(watch)
+    app.timer(min(_WATCH_EVERY_S, settings.workflow_lease_s / 4))(expire)
+    threading.Thread(target=follow_progress, name="progress", daemon=True).start()
     serve(settings.health_listen, workflow.pulse)
     worker = faust.Worker(app, loglevel="WARN", redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it draws on what may be a log file

@@ -199,6 +199,7 @@ def test_without_tokens_pages_of_other_sites_may_not_steer(free):
         # a name that somebody made to lead here
         (f"http://elsewhere.example:{port}", f"elsewhere.example:{port}", 403),
         ("null", address, 403),
+        ("http://[", address, 403),
         (f"http://{address}", address, 404),
         (f"http://localhost:{port}", f"localhost:{port}", 404),
     ):

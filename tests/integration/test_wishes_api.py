@@ -14,6 +14,7 @@ from streams.events import (
     DownloadFailed,
     IngestionAccepted,
     IngestionListed,
+    IngestionRefused,
     TaskCreated,
 )
 from streams.failures import Failure
@@ -246,6 +247,17 @@ def test_an_area_is_summed_up_in_numbers(serving, area):
     assert found["oldest_pending"]["id"] == f"{first(area)}/t"
     (cause,) = found["failures"]
     assert (cause["failure"], cause["tasks"]) == ("STEP_FATAL", SCENES - 1)
+
+
+def test_an_area_whose_only_request_was_refused_is_summed_up_too(serving):
+    refused = IngestionRefused("wrong", "i1", ("no such graph",), "tests")
+    serving.write(*facts([refused]))
+    found = wait_for(lambda: serving.gateway.area("wrong"))
+    assert (found["status"], found["progress"]["total"]) == ("refused", 0)
+    assert found["refusals"][0]["problems"] == ["no such graph"]
+    shown = serving.command("status", "wrong")
+    assert shown.returncode == 0, shown.stderr
+    assert "no such graph" in shown.stdout
 
 
 def test_products_are_found_in_every_area(serving, area):

@@ -8,14 +8,17 @@ import pytest
 from streams.errors import InvalidRequest
 from streams.events import (
     AreaCancelled,
+    AreaLimited,
     AreaPaused,
+    TaskCreated,
     TaskFailAsked,
     TaskForceAsked,
+    TaskReopenAsked,
 )
 from streams.explain import Hold, explain
 from streams.failures import Failure
 from streams.logfile import read_line
-from streams.model import Status
+from streams.model import Kind, Status, Tile
 from streams.replay import replay
 from tests.scenarios import LOGS
 from tests.world import AREA, ORIGIN, World
@@ -133,6 +136,40 @@ def test_a_paused_area_holds_a_ready_task_and_says_how_to_go_on():
     end = last(world, tile("s1"))
     assert end.hold is Hold.PAUSE
     assert end.change == ("ingester resume demo --why …",)
+
+
+def test_a_window_that_is_full_keeps_a_ready_task_in_line():
+    world = World()
+    world.accept()
+    world.tell(AreaLimited(AREA, 1, 0, 0, "ann", "slowly"))
+    for number in (1, 2):
+        world.scene(f"s{number}", number, {"t": "c"})
+    assert last(world, scene("s1")).hold is Hold.QUEUE
+    end = last(world, scene("s2"))
+    assert end.hold is Hold.LIMIT
+    assert "1 downloads of its area are ordered, 1 may be at once" in end.why[0]
+    assert "ingester limit demo --downloads N --why …" in end.change
+
+
+def test_a_tile_that_is_done_again_says_so():
+    world = a_chain(1, 2, 3)
+    for name in ("s1", "s2", "s3"):
+        world.done(scene(name))
+    world.done(tile("s1"))
+    world.failed(tile("s2"), Failure.STEP_FATAL)
+    world.done(tile("s3"))
+    world.tell(TaskReopenAsked(AREA, tile("s2"), 1, "ann", "mended", follow=True))
+    assert "later tiles of its chain are done again" in told(world, tile("s2"))
+    world.done(tile("s2"))
+    assert "it was done before" in told(world, tile("s3"))
+
+
+def test_a_scene_that_only_a_tile_names_waits_to_be_created():
+    world = World()
+    world.accept()
+    wanted = Tile("t", "s1", ORIGIN, "c")
+    world.tell(TaskCreated(AREA, tile("s1"), Kind.PROCESS, "i1", tile=wanted))
+    assert "waits to be created" in told(world, scene("s1"))
 
 
 def test_a_cancelled_area_explains_everything_that_is_open():

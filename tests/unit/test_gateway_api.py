@@ -74,6 +74,12 @@ def test_every_operation_says_what_it_does_and_answers(description):
                 assert operation["responses"][code].get("content"), name
 
 
+def test_every_operation_says_how_it_is_guarded(description):
+    for name, operation in operations(description):
+        assert operation["security"] == [{"HTTPBearer": []}], name
+        assert {"401", "429"} <= operation["responses"].keys(), name
+
+
 def test_operations_have_names_of_their_own(description):
     names = [operation["operationId"] for _, operation in operations(description)]
     assert len(names) == len(set(names))

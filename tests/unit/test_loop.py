@@ -377,3 +377,44 @@ def test_revoked_order_that_takes_too_long_is_not_waited_for(start):
     gate.set()
     until(lambda: source.committed.get((DOWNLOADS.name, 1)) == 1)
     assert position(source) is None
+
+
+# -- areas that are cancelled
+
+
+def test_order_of_a_cancelled_area_is_turned_down_and_not_begun(start):
+    source = MemorySource([an_order(0)])
+    trade = Downloading()
+    _, sink = start(source, trade, is_cancelled=lambda area: area == "demo")
+    until(lambda: position(source) == 1)
+    (failed,) = sink.messages(DownloadFailed)
+    assert failed.failure is Failure.CANCELLED
+    assert sink.messages(DownloadStarted) == []
+    assert trade.done == []
+
+
+def test_order_in_its_pause_is_turned_down_when_its_area_is_cancelled(start):
+    cancelled = set()
+    late = datetime.now(UTC) + timedelta(hours=1)
+    source = MemorySource([an_order(0, not_before=late)])
+    _, sink = start(source, Downloading(), is_cancelled=cancelled.__contains__)
+    until(lambda: not source.records)
+    cancelled.add("demo")
+    until(lambda: position(source) == 1)
+    (failed,) = sink.messages(DownloadFailed)
+    assert failed.failure is Failure.CANCELLED
+
+
+def test_running_order_is_stopped_when_its_area_is_cancelled(start):
+    cancelled = set()
+
+    def work(order, desk):
+        cancelled.add("demo")
+        assert desk.cancelled.wait(5)
+        raise ProductNotFound("stopped half-way")
+
+    source = MemorySource([an_order(0)])
+    _, sink = start(source, Downloading(work), is_cancelled=cancelled.__contains__)
+    until(lambda: position(source) == 1)
+    (failed,) = sink.messages(DownloadFailed)
+    assert failed.failure is Failure.CANCELLED
