@@ -127,15 +127,11 @@ def agent_environment(stack: Stack) -> dict[str, str]:
     return {**defaults, **ours}
 
 
-def use_embedded_stack() -> None:
-    """Point this process at the embedded stack if it runs and nothing else is said."""
-    if "INGESTER_KAFKA_BOOTSTRAP" in os.environ:
-        return
-    folder = Path(os.environ.get("INGESTER_HOME", ".ingester"))
-    if (folder / "supervisor.sock").exists():
-        stack = open_stack(quiet=True)
-        if stack.is_up():
-            os.environ.update(agent_environment(stack))
+def use_running_stack() -> None:
+    """Point this process at the embedded stack, if it runs."""
+    stack = open_stack(quiet=True)
+    if stack.is_up():
+        os.environ.update(agent_environment(stack))
 
 
 def agent_services(

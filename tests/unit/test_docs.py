@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from agents.catalogue.agent import open_catalogue
-from agents.cli import app
+from agents.cli import VERBS, build
 from agents.settings import PREFIX, Settings
 from streams.payload import _Payload, read_payload
 
@@ -51,7 +51,7 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 def misused(words: list[str]) -> str:
     """What is wrong with the words of a command; empty when it can be run so."""
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(build(list(VERBS)))
     left = list(words)
     while hasattr(command, "commands"):
         if not left:
