@@ -23,6 +23,8 @@ from streams.model import Status
 
 T = TypeVar("T")
 
+NOT_PROJECTED = "written, and not projected in time: does the projector run?"
+
 # A projection takes milliseconds when it is abreast; asking is cheap.
 _ASK_AGAIN_S = 0.03
 

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,9 @@ from agents.gateway.reference.answers import (
     StoredTile,
     TileJson,
 )
+from agents.gateway.reference.scene import area_facts
+from streams.codec import pack
+from streams.topics import TASKS
 from tests.areas import a_script
 from tests.system import System, wait_for
 
@@ -220,6 +224,16 @@ def test_a_deleted_area_is_not_listed(running):
     assert "Total:   0" in curl(running, "GET", "/aoi/gone").body
     assert curl(running, "DELETE", "/aoi/gone").code == 204
     assert "final" in curl(running, "POST", "/aoi/gone").json["detail"]
+
+
+def test_what_a_gateway_left_half_written_is_written_again(running):
+    accepted, _ = area_facts("half", "tests", datetime.now(UTC))
+    running.write(pack(TASKS.name, "half", accepted))
+    wait_for(lambda: curl(running, "GET", "/aoi/half*").json)
+    assert curl(running, "POST", "/aoi/half").code == 204
+    assert curl(running, "POST", "/aoi/half").code == 409
+    assert running.gateway.area("half")["open_ingestions"] == 0
+    assert curl(running, "DELETE", "/aoi/half").code == 204
 
 
 def test_deleting_an_unknown_area_is_harmless(running):

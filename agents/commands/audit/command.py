@@ -65,6 +65,7 @@ def audit_area(
         orders = topics.orders(progress)
         log = topics.log(progress)
         shown = snapshot.positions.get(topics.partition, 0)
+        report.notes += topics.unreadable
     if not log:
         raise InvalidRequest(f"area '{area}'", ["the log has no fact of it"])
     whole = expect(progress.track(log, description="fold"), (folded, shown))

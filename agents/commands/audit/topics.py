@@ -14,7 +14,7 @@ from infra.kafka.connection import Connection
 from infra.kafka.lag import partition_of
 from infra.kafka.reader import TopicReader
 from streams.codec import unpack
-from streams.envelope import Record
+from streams.envelope import Envelope, Record
 from streams.errors import ContractError
 from streams.replay import Positioned
 from streams.table import decode_row
@@ -29,6 +29,8 @@ class Topics:
         self._area = area
         self.partition = partition_of(area, len(self._reader.spans(TASKS.name)))
         """Of the area, in the log and in the table's changelog."""
+        self.unreadable: list[str] = []
+        """Records of the area that hold no message of this version, and why."""
 
     def __enter__(self) -> Self:
         return self
@@ -57,16 +59,27 @@ class Topics:
         reader = self._reader
         records = chain(reader.read(DOWNLOADS.name), reader.read(PROCESSES.name))
         ours = f"{self._area}/".encode()
-        return [
-            unpack(record).message
-            for record in progress.track(records, description="orders")
-            if record.key is not None and record.key.startswith(ours)
-        ]
+        tracked = progress.track(records, description="orders")
+        found = (r for r in tracked if r.key is not None and r.key.startswith(ours))
+        return [fact.message for _, fact in self._decoded(found)]
 
     def log(self, progress: Progress) -> list[Positioned]:
         """The facts of the area."""
         records = progress.track(self._partition(TASKS.name), description="log")
-        return list(_facts(records, self._area.encode()))
+        ours = self._area.encode()
+        return [
+            Positioned(record.partition, record.offset, fact)
+            for record, fact in self._decoded(r for r in records if r.key == ours)
+        ]
+
+    def _decoded(
+        self, records: Iterable[Record]
+    ) -> Iterator[tuple[Record, Envelope[Any]]]:
+        for record in records:
+            try:
+                yield record, unpack(record)
+            except ContractError as error:
+                self.unreadable.append(f"{record}: {error}")
 
     def _partition(self, topic: str) -> Iterator[Record]:
         """The area's partition, up to its end at the call."""
@@ -76,16 +89,6 @@ class Topics:
             if span.partition != self.partition
         }
         return self._reader.read(topic, begin=others)
-
-
-def _facts(records: Iterable[Record], key: bytes) -> Iterator[Positioned]:
-    for record in records:
-        if record.key == key:
-            try:
-                fact: Any = unpack(record)
-            except ContractError:
-                continue  # a dead letter, and no fact
-            yield Positioned(record.partition, record.offset, fact)
 
 
 def _read_back(records: Iterable[Record]) -> tuple[dict[str, bytes], int]:

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from agents.gateway.asking import TaskWord, Wanted, ask, ask_of_tasks, until
+from agents.gateway.asking import (
+    NOT_PROJECTED,
+    TaskWord,
+    Wanted,
+    ask,
+    ask_of_tasks,
+    until,
+)
 from agents.gateway.gate import Administrator, Operator
 from agents.gateway.reading import Desk, Writing
 from agents.gateway.reference.answers import Bytes, Created, Json, Retried, answers
@@ -40,7 +47,7 @@ async def create_area(aoi: str, who: Operator, desk: Writing) -> Response:
             400, f"area '{aoi}': expected letters, digits, '-', ':' and '_' only"
         )
     rows = await desk.model.fetch("find_area", (aoi,))
-    if rows:
+    if rows and not await _is_half_written(desk, aoi):
         deleted = rows[0]["state"] == "cancelled"
         more = ", and was cancelled, which is final: take another name"
         raise HTTPException(409, f"area '{aoi}': exists{more if deleted else ''}")
@@ -53,7 +60,9 @@ async def create_area(aoi: str, who: Operator, desk: Writing) -> Response:
 async def delete_area(aoi: str, who: Administrator, desk: Writing) -> Response:
     """Cancel an area for good and list it no more. What happened stays in the log."""
     if await desk.model.fetch("find_area", (aoi,)):
-        await ask(desk, [AreaCancelled(aoi, who.name, "deleted")])
+        (outcome,) = await ask(desk, [AreaCancelled(aoi, who.name, "deleted")])
+        if outcome.refusal is None:
+            raise HTTPException(503, NOT_PROJECTED)
     return Response(status_code=204)
 
 
@@ -83,7 +92,8 @@ async def post_scene(
         raise HTTPException(404, f"area '{aoi}': there is none; POST /aoi/{aoi} first")
     task = download_task(aoi, scene.source_id)
     rows = await desk.model.fetch("find_task", (task,))
-    if rows and not problems:
+    half = await _is_half_written(desk, aoi, scene.source_id)
+    if rows and not problems and not half:
         return Json({"id": rows[0]["number"]}, headers={_EXISTS: "true"})
     found = await stored_tasks(desk.model, scene.neighbours(aoi).values())
     followed = {tile.row.task: tile.row for tile in found}
@@ -97,8 +107,15 @@ async def post_scene(
     await _listed(desk, aoi, ingestion_of(aoi, scene.source_id))
     rows = await desk.model.fetch("find_task", (task,))
     if not rows:
-        raise HTTPException(503, f"scene '{scene.source_id}': written, not projected")
+        raise HTTPException(503, NOT_PROJECTED)
     return Json({"id": rows[0]["number"]})
+
+
+async def _is_half_written(desk: Desk, area: str, scene: str = "") -> bool:
+    """Did a gateway end between the facts of a post? They are written again then."""
+    wanted = {"area": area, "id": ingestion_of(area, scene)}
+    rows = await desk.model.fetch("find_ingestion", wanted)
+    return bool(rows) and not rows[0]["listed"]
 
 
 async def _listed(desk: Desk, area: str, ingestion: str) -> None:
@@ -110,9 +127,7 @@ async def _listed(desk: Desk, area: str, ingestion: str) -> None:
         return True if rows and rows[0]["listed"] else None
 
     if await until(desk, listed) is None:
-        raise HTTPException(
-            503, "written, and not projected in time: does the projector run?"
-        )
+        raise HTTPException(503, NOT_PROJECTED)
 
 
 @router.put("/aoi/{aoi}/retry", response_model=None, responses=answers(Retried, 409))

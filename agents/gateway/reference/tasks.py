@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Response
 
-from agents.gateway.asking import TaskWord, Wanted, ask
+from agents.gateway.asking import NOT_PROJECTED, TaskWord, Wanted, ask
 from agents.gateway.gate import Operator
 from agents.gateway.reading import Desk, Model, Writing
 from agents.gateway.reference.answers import (
@@ -158,9 +158,7 @@ async def _ask(desk: Desk, number: str, kind: Kind, wanted: Wanted) -> Response:
     wish = wanted.of(row.area, row.task, row.course.attempt)
     (outcome,) = await ask(desk, [wish])
     if outcome.refusal is None:
-        raise HTTPException(
-            503, "written, and not projected in time: does the projector run?"
-        )
+        raise HTTPException(503, NOT_PROJECTED)
     if outcome.refusal:
         raise HTTPException(403, f"{row.task}: {outcome.refusal}")
     return Response(status_code=200)
