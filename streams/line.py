@@ -53,13 +53,13 @@ def leave(draft: Draft, task: str) -> None:
     _set_line(draft, row, Line(first, last))
 
 
-def called(draft: Draft, area: AreaRow) -> str:
+def called(area: AreaRow) -> str:
     """The task whose turn it is; empty: nobody waits, or there is no room."""
     if area.state is AreaState.ACTIVE:
-        for of_downloads in (True, False):
-            first = _line(area, of_downloads).first
-            if first and _has_room(area, of_downloads):
-                return first
+        if (first := area.download_line.first) and _has_room(area, True):
+            return first
+        if (first := area.process_line.first) and _has_room(area, False):
+            return first
     return ""
 
 

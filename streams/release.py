@@ -49,7 +49,7 @@ def is_outstanding(row: TaskRow) -> bool:
 def advance(draft: Draft, area: str, at_most: int) -> None:
     """Order tasks of an area whose turn has come."""
     row = draft.find(area)
-    while at_most and isinstance(row, AreaRow) and (task := line.called(draft, row)):
+    while at_most and isinstance(row, AreaRow) and (task := line.called(row)):
         _start(draft, task)
         row = draft.area(area)
         at_most -= 1
@@ -100,8 +100,10 @@ def _order(draft: Draft, row: TaskRow) -> None:
 
 
 def _start(draft: Draft, task: str) -> None:
-    line.leave(draft, task)
     row = draft.task(task)
+    if row.held:
+        line.leave(draft, task)
+        row = draft.task(task)
     course = transitions.ordered(row.course)
     if isinstance(row, ProcessRow):
         links = wanted_links(draft, row)
