@@ -16,9 +16,8 @@ from streams.table import AreaRow, DownloadRow, Line, TaskRow
 _FRONT = "."
 
 
-def has_room(draft: Draft, row: TaskRow) -> bool:
+def has_room(area: AreaRow, row: TaskRow) -> bool:
     """May the task be ordered at once, passing nobody?"""
-    area = draft.area(row.area)
     of_downloads = isinstance(row, DownloadRow)
     return not _line(area, of_downloads).first and _has_room(area, of_downloads)
 
