@@ -255,8 +255,9 @@ def _finish(draft: Draft, event: ProcessDone, at: datetime) -> None:
         course = transitions.finished(row.course, event.worker, at)
         row = replace(row, course=course, layers=event.layers)
         draft.put_task(row)
-        moves.after_done(draft, row)
-        row = draft.process(row.task)
+        if row.stale or row.follow:
+            moves.after_done(draft, row)
+            row = draft.process(row.task)
     if row.course.status is Status.DONE and row.course.attempt == event.attempt:
         moves.release_followers(draft, row)
 

@@ -16,9 +16,8 @@ from streams.table import AreaRow, DownloadRow, Line, TaskRow
 _FRONT = "."
 
 
-def has_room(draft: Draft, row: TaskRow) -> bool:
+def has_room(area: AreaRow, row: TaskRow) -> bool:
     """May the task be ordered at once, passing nobody?"""
-    area = draft.area(row.area)
     of_downloads = isinstance(row, DownloadRow)
     return not _line(area, of_downloads).first and _has_room(area, of_downloads)
 
@@ -53,13 +52,13 @@ def leave(draft: Draft, task: str) -> None:
     _set_line(draft, row, Line(first, last))
 
 
-def called(draft: Draft, area: AreaRow) -> str:
+def called(area: AreaRow) -> str:
     """The task whose turn it is; empty: nobody waits, or there is no room."""
     if area.state is AreaState.ACTIVE:
-        for of_downloads in (True, False):
-            first = _line(area, of_downloads).first
-            if first and _has_room(area, of_downloads):
-                return first
+        if (first := area.download_line.first) and _has_room(area, True):
+            return first
+        if (first := area.process_line.first) and _has_room(area, False):
+            return first
     return ""
 
 

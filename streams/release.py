@@ -47,9 +47,12 @@ def is_outstanding(row: TaskRow) -> bool:
 
 
 def advance(draft: Draft, area: str, at_most: int) -> None:
-    """Order tasks of an area whose turn has come."""
-    row = draft.find(area)
-    while at_most and isinstance(row, AreaRow) and (task := line.called(draft, row)):
+    """Order tasks of an area whose turn has come.
+
+    That is so only after a change of its tallies, its window or its lines: of its row.
+    """
+    row = draft.rows.get(area)
+    while at_most and isinstance(row, AreaRow) and (task := line.called(row)):
         _start(draft, task)
         row = draft.area(area)
         at_most -= 1
@@ -92,16 +95,18 @@ def _order(draft: Draft, row: TaskRow) -> None:
             return
     elif row.expected:
         return
-    state = draft.area(row.area).state
-    if state is AreaState.ACTIVE and not row.held and line.has_room(draft, row):
+    area = draft.area(row.area)
+    if area.state is AreaState.ACTIVE and not row.held and line.has_room(area, row):
         _start(draft, row.task)
-    elif state is not AreaState.CANCELLED:
+    elif area.state is not AreaState.CANCELLED:
         line.join(draft, row)
 
 
 def _start(draft: Draft, task: str) -> None:
-    line.leave(draft, task)
     row = draft.task(task)
+    if row.held:
+        line.leave(draft, task)
+        row = draft.task(task)
     course = transitions.ordered(row.course)
     if isinstance(row, ProcessRow):
         links = wanted_links(draft, row)
@@ -157,10 +162,12 @@ def _process(draft: Draft, row: ProcessRow) -> ProcessOrder:
         if row.reference
         else None,
         not_before=row.course.not_before,
-        superseded=tuple(
-            layer.uri for layer in row.layers if layer.action is Action.INDEX
-        ),
+        superseded=_indexed(row.layers) if row.layers else (),
     )
+
+
+def _indexed(layers: tuple[Layer, ...]) -> tuple[str, ...]:
+    return tuple(layer.uri for layer in layers if layer.action is Action.INDEX)
 
 
 def _source(draft: Draft, row: ProcessRow) -> Source:

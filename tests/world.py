@@ -242,7 +242,10 @@ def built(*numbers: int, failed: int = 0) -> World:
 
 
 def status(world: World) -> AreaStatus:
-    area = world.area()
+    return area_status_of(world.area())
+
+
+def area_status_of(area: AreaRow) -> AreaStatus:
     return area_status(
         area.state,
         area.ingestions,

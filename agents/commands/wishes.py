@@ -279,6 +279,9 @@ def _ask_many(
     matched = gateway.ask(subject, {**wish, "preview": True})["matched"]
     word = wish["wish"]
     _confirm(f"{word} {matched} tasks of area '{which.area}'?", yes=yes or not matched)
+    # What is granted does not match again, unless it is forced to be what it is; and
+    # where nothing is granted another turn would find the same.
+    stays = (word, wish.get("status")) == ("force", Status.PENDING)
     left = matched
     while left > 0:
         answer = gateway.ask(subject, wish)
@@ -286,8 +289,7 @@ def _ask_many(
         answers.unknown += answer["unknown"]
         answers.refused += answer["refused"]
         dealt = answer["granted"] + answer["unknown"] + len(answer["refused"])
-        # What was granted does not match again; without any nothing would change.
-        left = left - dealt if answer["granted"] else 0
+        left = left - dealt if answer["granted"] and not stays else 0
 
 
 def _confirm(question: str, *, yes: bool) -> None:
