@@ -5,6 +5,7 @@ Framing: a zero byte, the schema's released id (4 bytes, big-endian), the Avro b
 Confluent deserializer reads it with the gateway as its registry.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from io import BytesIO
@@ -47,10 +48,14 @@ def encode(message: Message) -> bytes:
     Raises:
         ContractError: the message's schema was never released.
     """
-    header, schema = _writer(message_type(message))
+    header, schema, optional = _writer(message_type(message))
     body = BytesIO()
     body.write(header)
     plain = msgspec.to_builtins(message, builtin_types=_NATIVE)
+    for field, record in optional:
+        if plain[field] is not None:
+            # Told which branch it is, fastavro need not try the whole record on each.
+            plain[field] = (record, plain[field])
     fastavro.schemaless_writer(body, schema, plain)
     return body.getvalue()
 
@@ -113,7 +118,8 @@ def unpack_as(cls: type[M], record: Record) -> Envelope[M]:
 
 
 @cache
-def _writer(name: str) -> tuple[bytes, Any]:
+def _writer(name: str) -> tuple[bytes, Any, list[tuple[str, str]]]:
+    """Header, schema, and the fields that may be a record: name and record name."""
     schema = contract.current()[name]
     release = contract.latest().get(contract.full_name(schema))
     if release is None:
@@ -121,7 +127,18 @@ def _writer(name: str) -> tuple[bytes, Any]:
             f"schema '{name}' is not released; run: ingester schemas release"
         )
     header = _MAGIC + release.id.to_bytes(4, "big")
-    return header, fastavro.parse_schema(contract.released(release.file))
+    schema = contract.released(release.file)
+    optional = list(_optional_records(schema))
+    return header, fastavro.parse_schema(schema), optional
+
+
+def _optional_records(schema: contract.Schema) -> Iterator[tuple[str, str]]:
+    for field in schema["fields"]:
+        match field["type"]:
+            case ["null", {"type": "record"} as record]:
+                yield field["name"], contract.full_name(record)
+            case ["null", str(name)] if "." in name:  # the same record once more
+                yield field["name"], name
 
 
 @cache

@@ -51,6 +51,9 @@ _EXIT = 70
 
 _WATCH_EVERY_S = 30.0
 
+# Rows remembered decoded between batches: most facts are about tasks of recent ones.
+_SEEN_AT_MOST = 100_000
+
 
 class Workflow:
     """The agent's state: its table, its positions, what it is waiting for."""
@@ -62,6 +65,7 @@ class Workflow:
         self._table = dependency_table(app, settings, self._read_back)
         self._table.on_recover(lambda: _or_die(self._recover()))
         self._latest = Latest(lambda key: self._table.data.get(key))
+        self._seen: dict[str, Row | None] = {}
         self._positions: dict[int, int] = {}
         self._kafka = connection(settings, "ingester-workflow")
         self._writer = Writer(self._kafka, linger_ms=2)
@@ -204,7 +208,9 @@ class Workflow:
         return list(islice(log, self._settings.workflow_batch))
 
     async def _fold(self, partition: int, records: list[Record]) -> None:
-        batch = fold_batch(View(self._stored), records)
+        if len(self._seen) > _SEEN_AT_MOST:
+            self._seen.clear()
+        batch = fold_batch(View(self._stored, self._seen), records)
         rows, entry = journal.encoded(batch)
         await self._write(
             [
@@ -262,6 +268,7 @@ class Workflow:
 
     async def _make_whole(self) -> None:
         self._positions.clear()
+        self._seen.clear()
         self._watch.forget()
         self._leases.forget()
         furthest, again = self._latest.take()

@@ -8,6 +8,7 @@ from typing import Any
 import faust
 
 from agents.settings import Settings
+from agents.workflow.transport import use_prompt_consumer
 from streams.topics import TABLE, TASKS
 
 # The group's name is faust's app id; a new version would be a new group and table.
@@ -21,7 +22,7 @@ def build_app(settings: Settings) -> faust.App:
     journal makes the table exact instead, and orders have the same ids when repeated.
     """
     _quiet_libraries()
-    return faust.App(
+    app = faust.App(
         settings.topic_prefix.replace(".", "-") + APP_ID,
         broker=[f"kafka://{broker}" for broker in settings.kafka_bootstrap.split(",")],
         broker_credentials=_credentials(settings),
@@ -40,7 +41,11 @@ def build_app(settings: Settings) -> faust.App:
         stream_wait_empty=False,
         key_serializer="raw",
         value_serializer="raw",
+        # Reading alone is twice as fast as with the default of 1 MiB.
+        consumer_max_fetch_size=8 * 1024 * 1024,
     )
+    use_prompt_consumer(app)
+    return app
 
 
 def task_log(app: faust.App, settings: Settings) -> faust.TopicT:

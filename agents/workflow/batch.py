@@ -24,11 +24,20 @@ class UnknownSubject(IngesterError):
 
 
 class View(Mapping[str, Row]):
-    """A table kept as bytes, with the rows of a batch laid over it."""
+    """A table kept as bytes, with the rows of a batch laid over it.
 
-    def __init__(self, stored: Callable[[str], bytes | None]) -> None:
+    Args:
+        stored: the bytes of a row, None when there is none.
+        seen: rows that are decoded already; those of this batch are added.
+    """
+
+    def __init__(
+        self,
+        stored: Callable[[str], bytes | None],
+        seen: dict[str, Row | None] | None = None,
+    ) -> None:
         self._stored = stored
-        self._seen: dict[str, Row | None] = {}
+        self._seen = {} if seen is None else seen
         self.changed: dict[str, Row] = {}
 
     def get(self, key: str, default: Any = None) -> Any:
