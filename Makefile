@@ -50,7 +50,7 @@ lint: setup ## format, lint, types, imports, schemas
 	@echo "== schemas";      $(INGESTER) schemas check
 
 test-unit: setup ## rules and rooms: no servers
-	@$(PYTHON) -m pytest tests/unit -q -n 2 --dist loadfile
+	@$(PYTHON) -m pytest tests/unit -q -n 2 --dist worksteal
 
 test-all: setup ## all tests but the unit tests, on real servers
 	@$(PYTHON) -m pytest tests/contract tests/integration tests/acceptance -q -n 2 --dist loadgroup
