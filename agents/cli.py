@@ -75,7 +75,7 @@ def main() -> None:
         sys.exit(2)
     except IngesterError as error:
         ERR.print("[red]error[/]:", end=" ")
-        ERR.print(str(error), highlight=False, markup=False)
+        ERR.print(str(error), highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -90,4 +90,4 @@ def _use_embedded_stack() -> None:
 def _say_problems(subject: str, problems: tuple[str, ...]) -> None:
     ERR.print(f"[red]error[/]: {subject}:")
     for problem in problems:
-        ERR.print(f"  - {problem}", highlight=False, markup=False)
+        ERR.print(f"  - {problem}", highlight=False, markup=False, soft_wrap=True)

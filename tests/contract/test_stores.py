@@ -24,7 +24,7 @@ from infra.files.store import FileStore
 from infra.local import s3
 from infra.minio.client import connect
 from infra.minio.provision import provision_bucket
-from infra.minio.store import S3Store, place_of
+from infra.minio.store import PART, S3Store, place_of
 from streams.errors import (
     InvalidRequest,
     ObjectConflict,
@@ -305,7 +305,11 @@ def _at_once(put, contents):
 
 
 @pytest.mark.parametrize("size", [1000, 17 << 20])
-def test_of_writers_at_once_one_wins_and_all_agree(size, place, source, tmp_path):
+def test_of_writers_at_once_one_wins_and_all_agree(
+    size, place, source, tmp_path, request
+):
+    if size > PART and request.node.callspec.params["place"] == "seaweedfs":
+        pytest.skip("SeaweedFS 4.48 looks for an object before it completes its parts")
     uri = place.uri("contested")
     contents = [os.urandom(size) for _ in range(4)]
     files = {content: source(content) for content in contents}

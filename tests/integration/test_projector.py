@@ -62,8 +62,6 @@ def test_emptied_read_model_is_rebuilt_from_the_log(told):
     wait_until_projected(told)
     assert first.stop() == 0
     execute(told, "truncate ingester.position, ingester.dependency, ingester.task")
-    (again,) = told.start("projector")
-    # The committed offset lies behind all facts: the next one reveals the gap.
-    told.write(*told.records(TASKS.name))
-    wait_until_projected(told)
-    assert again.says("action=rewound")
+    told.start("projector")
+    # The committed offset lies behind all facts; the database's own position counts.
+    wait_for(lambda: told.table() == told.replayed().table)

@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ PROGRAMS = ("bash", "sh", "mkdir", "touch", "awk", "grep", "sed", "dirname", "en
 @pytest.fixture
 def bare(tmp_path):
     """A folder of programs, to be the whole path: the usual ones, but no Maven."""
-    for name in (*PROGRAMS, "make", "python3"):
+    for name in (*PROGRAMS, "make"):
         found = shutil.which(name)
         assert found is not None, f"{name} is missing"
         (tmp_path / name).symlink_to(found)
+    (tmp_path / "python3").symlink_to(Path(sys.executable).resolve())
     return tmp_path
 
 
