@@ -63,8 +63,11 @@ format: setup ## format and mend what can be mended
 .PHONY: lint test-unit test-all test-minio format
 
 bench: ## list the benchmarks
-	@grep -hE '^"""' benchmarks/bench_*.py /dev/null | sed 's/^"""/  /' || true
-	@ls benchmarks/bench_*.py | sed -E 's|.*bench_(.*)\.py|  make bench-\1|'
+	@for file in benchmarks/bench_*.py; do \
+	  name=$${file##*/bench_}; \
+	  printf '  make bench-%-10s %s\n' "$${name%.py}" \
+	    "$$(grep -m 1 '^"""' $$file | tr -d '"')"; \
+	done
 
 bench-%: setup ## run one benchmark; ends with RESULT key=value …
 	@$(PYTHON) -m benchmarks.bench_$*
