@@ -124,9 +124,6 @@ class Settings(BaseSettings):
     step_timeout_s: float = _of(7200.0, "Limit of one step of a graph.", "workers")
 
     workflow_batch: int = _of(1000, "Facts folded together at most.", "workflow")
-    workflow_linger_s: float = _of(
-        0.01, "Wait for so long for further facts to fold together.", "workflow"
-    )
     workflow_resend_s: float = _of(
         300.0, "An order that nobody began for so long is looked into.", "workflow"
     )

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from streams.codec import message_type, pack, unpack
 from streams.dependencies import step
+from streams.draft import UnknownSubject
 from streams.envelope import Envelope, Record
 from streams.errors import ContractError, IngesterError, UndecodableRecord
 from streams.events import Event
@@ -17,10 +18,6 @@ from streams.table import Row, decode_row
 from streams.topics import TASKS, key_of, of_outgoing
 
 _SOURCE = "/agents/workflow"
-
-
-class UnknownSubject(IngesterError):
-    """A fact is about something that the log never created."""
 
 
 class View(Mapping[str, Row]):
