@@ -19,7 +19,6 @@ from itertools import islice, takewhile
 from typing import Any
 
 import faust
-from faust.types import TP
 
 from agents.health import Pulse, serve
 from agents.logs import logger
