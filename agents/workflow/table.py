@@ -16,7 +16,7 @@ from streams.table import Row, decode_row
 Changelog = Callable[[int, int], Iterable[Record]]
 """Records of one of its partitions, from an offset to the end."""
 
-_PENDING = f'"{Status.PENDING}"'.encode()
+_PENDING = f'"status":"{Status.PENDING}"'.encode()
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class DependencyTable:
     def pending(self, is_ours: Callable[[str], bool]) -> Iterator[tuple[str, Row]]:
         """Rows of tasks that are ordered or running, of the areas that are ours."""
         for key, value in self._rows.items():
-            # Most rows are not: to look for the word is faster than to decode them.
+            # Most rows are not: to look for the words is faster than to decode them.
             if _PENDING in value and not journal.is_journal(name := key.decode()):
                 row = decode_row(name, value)
                 if is_ours(row.area):
