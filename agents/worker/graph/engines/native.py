@@ -1,6 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engine `native`: a registered Python function in a process of its own.
 
+A step's `command` is the name of an entry point of the group `ingester.steps`, ours in
+`pyproject.toml` like a stranger's:
+
+    [project.entry-points."ingester.steps"]
+    extract_landsat_bands = "agents.worker.graph.steps.landsat:extract_landsat_bands"
+
+and the entry point names a function `f(workdir, arguments) -> None`:
+
+- `workdir`, a Path: the work folder, also the current folder. Inputs lie there, and
+  outputs are written there; nothing else is kept.
+- `arguments`, text by name: the step's `args` with their values. `in` and `out` are
+  file names below `workdir`; the name of a layer `*` holds a `*` to be replaced.
+- it raises `StepFatal` when no retry can help, `StepTransient` when one may, and
+  `StepFailed` otherwise; any other exception is a `StepFailed` with its type.
+
+What it prints goes into the log. It must not use more threads than its CPUs:
+`len(os.sched_getaffinity(0))`.
+
 The processes are forked from a server that has loaded the raster libraries once, so
 that a step costs milliseconds, not the loading.
 """
