@@ -122,6 +122,10 @@ class Settings(BaseSettings):
         ("stac",), "Indexes that every layer is entered in.", "processor"
     )
     step_timeout_s: float = _of(7200.0, "Limit of one step of a graph.", "workers")
+    step_memory_mb: int = _of(
+        0, "Address space of a step's processes, each; 0: no limit.", "workers"
+    )
+    step_cpus: int = _of(0, "CPUs that one step may use; 0: all.", "workers")
 
     workflow_batch: int = _of(1000, "Facts folded together at most.", "workflow")
     workflow_resend_s: float = _of(

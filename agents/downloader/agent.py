@@ -27,6 +27,8 @@ def run(settings: Settings) -> None:
         graph_roots=[Path(root) for root in settings.graph_roots],
         workshop=workshop,
         step_timeout_s=settings.step_timeout_s,
+        step_memory_mb=settings.step_memory_mb,
+        step_cpus=settings.step_cpus,
         clock=lambda: datetime.now(UTC),
     )
     run_worker(

@@ -55,6 +55,8 @@ class Downloading:
     workshop: Workshop
     step_timeout_s: float
     clock: Callable[[], datetime]
+    step_memory_mb: int = 0
+    step_cpus: int = 0
 
     def begin(self, order: Envelope[DownloadOrder]) -> Facts:
         """The attempt is started."""
@@ -143,6 +145,8 @@ class Downloading:
             settings,
             self.engines,
             timeout_s=self.step_timeout_s,
+            memory_mb=self.step_memory_mb,
+            cpus=self.step_cpus,
             cancelled=desk.cancelled,
             log=lambda level, line: getattr(_LOG, level)(line, task=m.task),
         )

@@ -56,6 +56,8 @@ class Processing:
     workshop: Workshop
     step_timeout_s: float
     clock: Callable[[], datetime]
+    step_memory_mb: int = 0
+    step_cpus: int = 0
 
     def begin(self, order: Envelope[ProcessOrder]) -> Facts:
         """The attempt is started."""
@@ -173,6 +175,8 @@ class Processing:
                 settings,
                 self.engines,
                 timeout_s=self.step_timeout_s,
+                memory_mb=self.step_memory_mb,
+                cpus=self.step_cpus,
                 cancelled=desk.cancelled,
                 log=lambda level, line: getattr(_LOG, level)(line, task=m.task),
             )

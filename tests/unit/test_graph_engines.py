@@ -450,6 +450,61 @@ def test_native_function_that_nobody_registered_is_named(call):
         NativeEngine().run(call("nobody"))
 
 
+def test_lines_of_a_native_function_go_to_the_log(call, function):
+    function("print('a line'); print('another', file=sys.stderr)")
+    NativeEngine().run(call("step"))
+    assert call.lines == [("debug", "a line"), ("debug", "another")]
+
+
+def test_native_function_that_ended_leaves_nothing_behind(call, function, tmp_path):
+    function(
+        "child = subprocess.Popen(['sleep', '60'], start_new_session=True); "
+        "(workdir / 'pids').write_text(str(child.pid))"
+    )
+    NativeEngine().run(call("step"))
+    until(lambda: not any(map(is_running, _pids(tmp_path))))
+
+
+# -- limits
+
+_TAKE_MUCH = "bytearray(8_000_000_000)"
+
+
+def test_script_gets_no_more_memory_than_its_limit(call, script):
+    with pytest.raises(StepFailed, match="MemoryError"):
+        PythonEngine().run(call(script(_TAKE_MUCH), memory_mb=2000))
+
+
+def test_native_function_gets_no_more_memory_than_its_limit(call, function):
+    function(_TAKE_MUCH)
+    with pytest.raises(StepFailed, match="it needed more memory than 4000 MB"):
+        NativeEngine().run(call("step", memory_mb=4000))
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is but one CPU")
+def test_steps_take_turns_on_the_cpus_of_their_share(call, program):
+    step = program("nproc; taskset -cp $$")
+    for _ in range(2):
+        CommandEngine().run(call(step, cpus=1))
+    (_, one), (_, first), (_, other), (_, second) = call.lines
+    assert (one, other) == ("1", "1")
+    assert first.rpartition(":")[2] != second.rpartition(":")[2]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is but one CPU")
+def test_native_function_sees_its_share_of_the_cpus(call, function):
+    function("print(len(os.sched_getaffinity(0)))")
+    NativeEngine().run(call("step", cpus=1))
+    assert call.lines == [("debug", "1")]
+
+
+def test_limit_without_the_program_that_sets_it_is_an_error(call, program, monkeypatch):
+    step = program("true")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(PluginError, match="limits of steps need 'prlimit'"):
+        CommandEngine().run(call(step, memory_mb=1000))
+
+
 # -- what a step may see
 
 

@@ -26,6 +26,10 @@ class Call:
     """Set when the step must be stopped."""
     log: Callable[[str, str], None]
     """Takes a level and a line."""
+    memory_mb: int = 0
+    """Address space of each of its processes; 0: no limit."""
+    cpus: int = 0
+    """Number of CPUs that it may use; 0: all."""
 
 
 class StepEngine(Protocol):

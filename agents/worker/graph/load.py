@@ -186,6 +186,8 @@ def _step(step: StepShape, command: str) -> Step:
         arguments={name: _argument(arg) for name, arg in step.args.items()},
         condition=step.condition,
         timeout_s=step.timeout_s,
+        memory_mb=step.memory_mb,
+        cpus=step.cpus,
     )
 
 

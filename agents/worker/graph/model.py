@@ -89,7 +89,9 @@ class Step:
     arguments: dict[str, Argument]
     condition: Condition
     timeout_s: float | None
-    """None: the service's own limit."""
+    """None: the service's own limit; so for the other two."""
+    memory_mb: int | None = None
+    cpus: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class Command:
     arguments: dict[str, str]
     """Name → value, in the graph's order."""
     timeout_s: float | None
+    memory_mb: int | None = None
+    cpus: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ def make_plan(graph: Graph, context: Context) -> Plan:
                 for name, argument in step.arguments.items()
             },
             step.timeout_s,
+            step.memory_mb,
+            step.cpus,
         )
         for step in graph.steps
         if holds_for_tiles(step.condition, context.scenes())

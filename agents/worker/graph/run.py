@@ -28,6 +28,8 @@ def run_plan(
     timeout_s: float,
     cancelled: threading.Event,
     log: Log,
+    memory_mb: int = 0,
+    cpus: int = 0,
 ) -> None:
     """Run the commands in order; the first that fails ends it.
 
@@ -38,6 +40,8 @@ def run_plan(
         timeout_s: limit of a step that has none of its own.
         cancelled: set when the run must stop.
         log: takes level and line.
+        memory_mb: limit of a step that has none of its own; 0: none.
+        cpus: share of a step that has none of its own; 0: all.
 
     Raises:
         StepError: a step failed; the class says how.
@@ -56,6 +60,8 @@ def run_plan(
                 timeout_s=command.timeout_s or timeout_s,
                 cancelled=cancelled,
                 log=log,
+                memory_mb=command.memory_mb or memory_mb,
+                cpus=command.cpus or cpus,
             )
         )
 

@@ -157,6 +157,8 @@ class StepShape(_Shape):
     args: Annotated[dict[str, Arg], BeforeValidator(_as_object)] = {}
     condition: When = Condition.PASS
     timeout_s: Number | None = Field(None, gt=0)
+    memory_mb: StrictInt | None = Field(None, gt=0)
+    cpus: StrictInt | None = Field(None, gt=0)
 
 
 class InShape(_Named):

@@ -28,6 +28,7 @@ import importlib
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,8 +36,11 @@ from importlib.metadata import entry_points
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from uuid import uuid4
 
 from agents.worker.graph.engine import Call
+from agents.worker.graph.engines.limits import limit_this_process, share_of
+from agents.worker.graph.engines.process import MARK, LineReader, end_marked
 from streams.errors import PluginError, StepError, StepFailed, StepFatal, StepTransient
 
 GROUP = "ingester.steps"
@@ -65,24 +69,35 @@ class NativeEngine:
         is a StepFailed.
         """
         target = _target(call.command)
+        mark = uuid4().hex
         ours, theirs = _CONTEXT.Pipe(duplex=False)
+        said, saying = _CONTEXT.Pipe(duplex=False)
         process = _CONTEXT.Process(
             target=_child,
             args=(
                 theirs,
+                saying,
                 target,
                 str(call.workdir),
                 dict(call.arguments),
-                dict(call.environment),
+                {**call.environment, MARK: mark},
+                call.memory_mb,
+                share_of(call.cpus),
             ),
             daemon=True,
         )
         process.start()
         theirs.close()
+        saying.close()
+        with said:
+            output = os.fdopen(os.dup(said.fileno()), "rb")
+        reader = LineReader(output, call.log, lambda line: None)
         try:
             answer = _answer(process, ours, call)
         finally:
             _end(process)
+            end_marked(mark)
+            reader.join()
             ours.close()
         if answer is not None:
             name, message = answer
@@ -100,29 +115,44 @@ def _target(name: str) -> str:
 
 def _child(
     answer: Connection,
+    saying: Connection,
     target: str,
     workdir: str,
     arguments: Mapping[str, str],
     environment: Mapping[str, str],
+    memory_mb: int,
+    cpus: list[int],
 ) -> None:
     """In the step's process: run the function, send how it went."""
     os.setsid()
+    with saying:
+        for descriptor in (1, 2):
+            os.dup2(saying.fileno(), descriptor)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     # The fork server was started with all of the worker's environment.
     os.environ.clear()
     os.environ.update(environment)
     # The fork server ends with the worker, and takes us with it.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.chdir(workdir)
+    limit_this_process(memory_mb, cpus)
     module, _, function = target.partition(":")
     try:
         getattr(importlib.import_module(module), function)(Path(workdir), arguments)
     except StepError as error:
         answer.send((_name_of(error), str(error)))
+    except MemoryError:
+        limit = f" than {memory_mb} MB" if memory_mb else " than there is"
+        answer.send(("StepFailed", f"it needed more memory{limit}"))
     # Whatever a step raises must reach the worker as its failure.
     except Exception as error:  # noqa: BLE001
         answer.send(("StepFailed", f"{type(error).__name__}: {error}"))
     else:
         answer.send(None)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
 
 
 def _name_of(error: StepError) -> str:

@@ -15,6 +15,7 @@ from uuid import uuid4
 import psutil
 
 from agents.worker.graph.engine import Call
+from agents.worker.graph.engines.limits import guarded, share_of
 from streams.errors import StepFailed, StepFatal, StepTransient
 
 # Exit statuses with a meaning of their own (sysexits.h), beside the lines' marks.
@@ -23,7 +24,7 @@ EX_TEMPFAIL = 75
 
 # In the environment of a step and of all that it starts: by it they are found again,
 # also those that went away from its process group.
-_MARK = "STEP_ID"
+MARK = "STEP_ID"
 
 _LINE_AT_MOST = 4096
 _GRACE_S = 5.0
@@ -57,7 +58,8 @@ def run_process(
     """
     mark = uuid4().hex
     process = _start(argv, call, mark)
-    reader = _Reader(process, call, level_of)
+    assert process.stdout is not None
+    reader = LineReader(process.stdout, call.log, level_of)
     ending = _follow(process, call)
     _end_all(process, mark)
     reader.join()
@@ -75,16 +77,16 @@ def run_process(
     raise StepFailed(message)
 
 
-class _Reader:
-    """Reads a process' output in a thread."""
+class LineReader:
+    """Reads a process' output into the log, in a thread."""
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", call: Call, level_of: Sieve
+        self, output: IO[bytes], log: Callable[[str, str], None], level_of: Sieve
     ) -> None:
         self.last_error = ""
         self.last_line = ""
-        self._process = process
-        self._log = call.log
+        self._output = output
+        self._log = log
         self._level_of = level_of
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -94,8 +96,7 @@ class _Reader:
         self._thread.join(_GRACE_S)
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as output:
+        with self._output as output:
             while raw := output.readline(_LINE_AT_MOST):
                 self._take(raw, output)
 
@@ -125,9 +126,9 @@ def _start(argv: Sequence[str], call: Call, mark: str) -> "subprocess.Popen[byte
     prefix = [guard, "--pdeathsig", "KILL"] if guard else []
     try:
         return subprocess.Popen(
-            [*prefix, *argv],
+            [*prefix, *guarded(call.memory_mb, share_of(call.cpus)), *argv],
             cwd=call.workdir,
-            env={**call.environment, _MARK: mark},
+            env={**call.environment, MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -165,6 +166,11 @@ def _end_all(process: "subprocess.Popen[bytes]", mark: str) -> None:
             process.wait(_GRACE_S)
     _signal(process.pid, signal.SIGKILL)
     process.wait()
+    end_marked(mark)
+
+
+def end_marked(mark: str) -> None:
+    """End every process that has the mark in its environment."""
     end = time.monotonic() + _GRACE_S
     while (left := _marked(mark)) and time.monotonic() < end:
         for one in left:
@@ -179,7 +185,7 @@ def _marked(mark: str) -> list[psutil.Process]:
     for pid in psutil.pids():
         with suppress(psutil.Error):  # it ended meanwhile, or is another user's
             process = psutil.Process(pid)
-            if process.environ().get(_MARK) == mark:
+            if process.environ().get(MARK) == mark:
                 found.append(process)
     return found
 
