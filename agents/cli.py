@@ -32,6 +32,7 @@ VERBS = {
     "down": "stack:down",
     "ps": "stack:ps",
     "demo": "demo.command:demo",
+    "graph": "graph:app",
     "topics": "topics:app",
     "schemas": "schemas:app",
     "log": "log:app",

@@ -17,12 +17,14 @@ from pydantic import SecretStr
 
 from agents import plugins
 from agents.settings import PREFIX, Settings
+from agents.worker.graph.shape import json_schema
 from streams import contract
 from streams.codec import MESSAGES
 from streams.events import Event
 from streams.topics import TOPICS, Cleanup, Scale, Topic
 
 REFERENCE = Path(__file__).parent / "reference"
+GRAPH_SCHEMA = REFERENCE / "graph.schema.json"
 
 _GENERATED = "<!-- Written by docs/generate.py; change the code, not this page. -->"
 
@@ -52,6 +54,15 @@ that `INGESTER_CONFIG` names. A setting may also be a file named like its variab
 lower case, in the folder `INGESTER_SECRETS_DIR`: for secrets, as Docker and Kubernetes
 hand them out. A variable wins over a secret file, a secret file over the TOML file.
 Lists are separated by commas. `ingester settings` shows the values that hold."""
+
+_ABOUT_GRAPHS = """\
+A processing graph is a JSON file: configuration, steps to run one after the other,
+layers to fetch before and to keep after them. It is that of the Go ingester; keys that
+this one adds are `optional`, `timeout_s`, `memory_mb`, `cpus` and `$schema`, and the
+engine `native`. Keys are known in any case, unknown ones refused. Editors check and
+complete with [graph.schema.json](graph.schema.json): name it as `$schema`.
+[Write a graph](../how-to/write-a-graph.md) shows how to check a graph, and what it
+would do, before anything runs."""
 
 _ABOUT_PLUGINS = """\
 A plug-in is named where a list above asks for it, and gets as its options the variables
@@ -236,6 +247,46 @@ def settings() -> Iterator[str]:
     )
 
 
+def graph() -> Iterator[str]:
+    """Lines of the page about graphs."""
+    yield from _head("Graph files")
+    yield from _ABOUT_GRAPHS.splitlines()
+    yield ""
+    schema = json_schema()
+    parts = schema["$defs"]
+    for title, part in (
+        ("The document", schema),
+        ("processing_steps", parts["StepShape"]),
+        ("in_files", parts["InShape"]),
+        ("out_files", parts["OutShape"]),
+    ):
+        yield f"## {title}"
+        yield ""
+        yield from _members(part, parts)
+    yield "## args"
+    yield ""
+    for name in ("FixedArg", "ConfigArg", "TileArg", "InArg", "OutArg"):
+        yield parts[name]["description"]
+        yield ""
+        yield from _members(parts[name], parts)
+
+
+def _members(part: dict[str, Any], parts: dict[str, Any]) -> Iterator[str]:
+    rows = []
+    for name, member in part["properties"].items():
+        referred = parts.get(member.get("$ref", "").rpartition("/")[2], member)
+        words = [word for word in referred.get("enum", ()) if word]
+        allowed = (
+            f" One of {', '.join(f'`{word}`' for word in words)}." if words else ""
+        )
+        default = member.get("default")
+        required = name in part.get("required", ())
+        shown = "(required)" if required else f"`{json.dumps(default)}`"
+        if name != "type":
+            rows.append((f"`{name}`", shown, member["description"] + allowed))
+    yield from _table(("key", "default", "meaning"), rows)
+
+
 def _value(default: Any) -> str:
     if isinstance(default, SecretStr):
         return "(secret)"
@@ -276,11 +327,13 @@ def _anchor(title: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Every generated page."""
-    found = {"topics": topics, "facts": facts, "settings": settings}
-    return {
+    found = {"topics": topics, "facts": facts, "settings": settings, "graph": graph}
+    written = {
         REFERENCE / f"{name}.md": "\n".join(page()).rstrip() + "\n"
         for name, page in found.items()
     }
+    schema = json.dumps(json_schema(), indent=2, ensure_ascii=False)
+    return {**written, GRAPH_SCHEMA: f"{schema}\n"}
 
 
 def main() -> int:

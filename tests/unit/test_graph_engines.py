@@ -17,6 +17,7 @@ from agents.worker.graph.engines import native
 from agents.worker.graph.engines.command import CommandEngine
 from agents.worker.graph.engines.native import NativeEngine
 from agents.worker.graph.engines.python import PythonEngine
+from agents.worker.graph.engines.snap import make as make_snap
 from agents.worker.graph.model import EngineName
 from agents.worker.graph.plan import Command, Plan
 from agents.worker.graph.run import passed_on, run_plan
@@ -339,6 +340,53 @@ def test_step_dies_with_its_worker(tmp_path):
     worker.kill()
     worker.wait()
     until(lambda: not is_running(pid))
+
+
+# -- snap: a program stands for SNAP's own
+
+
+def test_snap_graph_gets_its_parameters_as_snap_expects(call, program):
+    engine = make_snap({"gpt": str(program('echo "$@"'))})
+    step = call("g.xml", {"polar": '"VV VH"'}, config={"snap_cpu_parallelism": "3"})
+    engine.run(step)
+    engine.run(call("g.xml", memory_mb=2000))
+    assert call.lines == [
+        ("debug", 'g.xml -x -q 3 -J-Xmx9000m -Ppolar="VV VH"'),
+        ("debug", "g.xml -x -q 1 -J-Xmx2000m"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("Error: no such product", StepFailed),
+        ("Error: FATAL ERROR: of the others", StepFailed),
+        ("Error: Temporary failure in name resolution", StepTransient),
+        ("Error: Try again", StepTransient),
+        ("Error: try again", StepFailed),
+        ("INFO: Try again", StepFailed),
+    ],
+)
+def test_snap_graph_fails_as_its_last_error_says(line, kind, call, program):
+    engine = make_snap({"gpt": str(program(f"echo '{line}'; exit 1"))})
+    with pytest.raises(kind) as caught:
+        engine.run(call("g.xml"))
+    assert type(caught.value) is kind
+
+
+def test_lines_of_snap_are_classified(call, program):
+    said = ("SEVERE: x", "WARNING: x", "java.io.IOException: x", "INFO: x", "Error: x")
+    lines = "\n".join(f"echo '{line}'" for line in said)
+    make_snap({"gpt": str(program(lines))}).run(call("g.xml"))
+    assert [level for level, _ in call.lines] == [
+        *("info", "warning", "warning", "debug", "error")
+    ]
+
+
+def test_snap_that_is_not_installed_is_told(monkeypatch):
+    monkeypatch.setenv("SNAPPATH", "/nowhere/gpt")
+    with pytest.raises(PluginError, match="SNAP not found: no program '/nowhere/gpt'"):
+        make_snap({})
 
 
 # -- native

@@ -45,6 +45,20 @@ def indexed_layers(graph: Graph) -> list[str]:
     )
 
 
+def loose_ends(graph: Graph) -> list[str]:
+    """Files of other tiles that a step is given although nothing fetches them."""
+    fetched = [{file.layer for file in group} for group in graph.in_files]
+    return [
+        f"$.processing_steps[{index}].args.{name}: nothing fetches "
+        f"'{argument.layer}' of T{argument.position}"
+        for index, step in enumerate(graph.steps)
+        for name, argument in step.arguments.items()
+        if isinstance(argument, FileOf)
+        and argument.position > 0
+        and not fetched[argument.position] & {argument.layer, "*", "__product__"}
+    ]
+
+
 def scene_graph_problems(graph: Graph) -> list[str]:
     """Why the graph cannot be run on a scene, which has one tile and no neighbours."""
     problems = [

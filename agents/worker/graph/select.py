@@ -21,6 +21,7 @@ from agents.worker.graph.model import (
     Position,
 )
 from agents.worker.graph.plan import local_name
+from agents.worker.layers import stored_name
 from streams.errors import IngesterError, InvalidGraph
 from streams.failures import TREATMENT, Cost
 
@@ -59,6 +60,42 @@ def select_outputs(
         for index, out in enumerate(group)
         if _is_kept(context, position, out, error, retriable)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A file that a graph may leave, before anything is known of the run."""
+
+    position: int
+    name: str
+    """Of its object."""
+    action: OutAction
+    when: str
+
+
+def expected_outputs(graph: Graph, context: Context) -> list[Expected]:
+    """The files that may be kept of these tiles, and when, in the graph's order."""
+    found = []
+    for position, group in enumerate(graph.out_files[: len(context.tiles)]):
+        for out in group:
+            when = _when(context, out)
+            if when:
+                place = context.tiles[position]
+                name = stored_name(place.scene, place.tile, out.layer, out.extension)
+                found.append(Expected(position, name, out.action, when))
+    return found
+
+
+def _when(context: Context, out: OutFile) -> str:
+    """When a file is kept, in words; empty: never for these tiles."""
+    also = out.error_condition if out.error_condition in OF_ERRORS else None
+    words = [f"also {also}"] if also else []
+    if out.condition in OF_FILES:
+        return " ".join((f"if {out.condition},", "on success", *words))
+    if out.condition in OF_ERRORS:
+        return f"{out.condition}" + (f" and {also}" if also else "")
+    holds = holds_for_tiles(out.condition, context.scenes())
+    return " ".join(("on success", *words)) if holds else ""
 
 
 def _is_kept(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The JSON shape of a graph, as pydantic checks it. `load` turns it into values."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
@@ -11,13 +12,14 @@ from pydantic import (
     Field,
     StrictBool,
     StrictInt,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from agents.worker.graph.conditions import Condition
-from agents.worker.graph.dformat import dtype_of
+from agents.worker.graph.conditions import OF_FILES, OF_TILES, Condition
+from agents.worker.graph.dformat import DTYPES, dtype_of
 from agents.worker.graph.model import EngineName, OutAction, TileKey
 
 
@@ -48,9 +50,46 @@ def _lower_keys(value: Any) -> Any:
     return {key.lower(): item for key, item in value.items()}
 
 
-Text = Annotated[str, BeforeValidator(_as_text)]
-When = Annotated[Condition, BeforeValidator(_condition)]
+def _any_case(words: Iterable[str]) -> str:
+    """A pattern of these words in any case, for JSON Schema, which has no flags."""
+    spelt = (
+        "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in word)
+        for word in sorted(words)
+    )
+    return f"^({'|'.join(spelt)})?$"
+
+
+Text = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
+]
+When = Annotated[
+    Condition,
+    BeforeValidator(_condition),
+    WithJsonSchema({"enum": [*Condition, "", None]}),
+]
+WhenTiles = Annotated[
+    Condition,
+    BeforeValidator(_condition),
+    WithJsonSchema({"enum": [*(c for c in Condition if c in OF_TILES), "", None]}),
+]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+LayerName = Annotated[
+    str, WithJsonSchema({"type": "string", "not": {"const": "product"}})
+]
+Extension = Annotated[str, WithJsonSchema({"type": "string", "not": {"const": "all"}})]
+DataType = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": sorted(DTYPES)},
+                {"type": "string", "pattern": _any_case(DTYPES)},
+            ]
+        }
+    ),
+]
 
 UNKNOWN_KEY = "unknown_key"
 """Type of the error for keys that mean nothing."""
@@ -59,7 +98,7 @@ _LEGACY = {"product": "__product__"}
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -68,7 +107,8 @@ class _Shape(BaseModel):
         found = _lower_keys(value)
         if not isinstance(found, dict):
             return found
-        unknown = [_hint(key, list(cls.model_fields)) for key in found]
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        unknown = [_hint(key, known) for key in found]
         problems = [hint for hint in unknown if hint]
         if problems:
             raise PydanticCustomError(
@@ -87,8 +127,10 @@ def _hint(key: str, known: list[str]) -> str:
 
 
 class _Named(_Shape):
-    layer: str = ""
-    extension: str = ""
+    layer: LayerName = ""
+    """Logical name, for example `B04`; `__product__`: the whole product."""
+    extension: Extension = ""
+    """`tif`, `jp2`, …; folders, stored as zip: `SAFE`, `dim`, `data`, `*`."""
 
     @field_validator("layer")
     @classmethod
@@ -110,6 +152,7 @@ class FixedArg(_Shape):
 
     type: Literal["fixed"]
     value: str = ""
+    """The value itself."""
 
 
 class ConfigArg(_Shape):
@@ -117,6 +160,7 @@ class ConfigArg(_Shape):
 
     type: Literal["config"]
     value: str = Field(min_length=1)
+    """Key of the configuration: of `config`, of the request, or `workdir`."""
 
 
 class TileArg(_Shape):
@@ -124,6 +168,7 @@ class TileArg(_Shape):
 
     type: Literal["tile"]
     value: TileKey
+    """What to tell of the current tile."""
 
 
 class InArg(_Named):
@@ -131,6 +176,7 @@ class InArg(_Named):
 
     type: Literal["in"]
     tile_index: StrictInt = Field(0, ge=0, le=2)
+    """0: the tile, 1: the previous in its series, 2: the first of its series."""
 
 
 class OutArg(_Named):
@@ -153,38 +199,63 @@ class StepShape(_Shape):
     """One of `processing_steps`."""
 
     engine: EngineName
+    """What carries it out."""
     command: str = Field(min_length=1)
+    """Script, program or SNAP graph (a file), native function, or image."""
     args: Annotated[dict[str, Arg], BeforeValidator(_as_object)] = {}
-    condition: When = Condition.PASS
+    """Arguments by name, in their order."""
+    condition: WhenTiles = Condition.PASS
+    """When it runs."""
     timeout_s: Number | None = Field(None, gt=0)
+    """Limit of its time; without: the service's."""
     memory_mb: StrictInt | None = Field(None, gt=0)
+    """Limit of the address space of each process; without: the service's."""
     cpus: StrictInt | None = Field(None, gt=0)
+    """CPUs that it may use; without: the service's number."""
 
 
 class InShape(_Named):
     """One of `in_files`."""
 
-    condition: When = Condition.PASS
+    condition: WhenTiles = Condition.PASS
+    """When it is fetched."""
     optional: StrictBool = False
+    """Go on without it when it was never made."""
 
 
 class OutShape(_Named):
     """One of `out_files`."""
 
     action: OutAction = OutAction.IGNORE
+    """What becomes of it."""
     condition: When = Condition.PASS
+    """When it is kept."""
     error_condition: Annotated[
-        Condition | None, BeforeValidator(lambda v: v or None)
+        Condition | None,
+        BeforeValidator(lambda v: v or None),
+        WithJsonSchema(
+            {"enum": [*(c for c in Condition if c not in OF_FILES), "", None]}
+        ),
     ] = None
+    """When it is kept although the graph failed: `on_failure`, `on_fatal_failure`."""
     dformat_out: Override | None = None
-    datatype: str = ""
+    """Text `dtype,nodata,min,max`, instead of the next four."""
+    datatype: DataType = ""
+    """Type of the stored pixels."""
     nodata: Number = 0.0
+    """Stored value that stands for nothing."""
     min_value: Number = 0.0
+    """Stored value of `ext_min_value`."""
     max_value: Number = 0.0
+    """Stored value of `ext_max_value`."""
     ext_min_value: Number = 0.0
+    """Physical value of `min_value`."""
     ext_max_value: Number = 0.0
+    """Physical value of `max_value`."""
     exponent: Number = 1.0
+    """Of the mapping between stored and physical values."""
     nbands: StrictInt = Field(1, ge=0)
+    """Number of bands."""
 
     @field_validator("datatype")
     @classmethod
@@ -199,8 +270,36 @@ Out = Annotated[list[OutShape], BeforeValidator(_as_list)]
 class GraphShape(_Shape):
     """The whole document."""
 
+    editors_schema: str = Field("", alias="$schema")
+    """For editors; means nothing here."""
     config: Annotated[dict[str, Text], BeforeValidator(_as_object)] = {}
+    """Default values of the configuration, which requests may override."""
     envs: Annotated[list[str], BeforeValidator(_as_list)] = []
+    """`KEY=VALUE` for the containers of the engine `docker`."""
     processing_steps: Annotated[list[StepShape], BeforeValidator(_as_list)] = []
+    """Run in order, until one fails."""
     in_files: Annotated[list[In], BeforeValidator(_as_list), Field(max_length=3)] = []
+    """Layers to fetch: of the tile, of the previous, of the first."""
     out_files: Annotated[list[Out], BeforeValidator(_as_list), Field(max_length=3)] = []
+    """Layers that are left: of the tile, of the previous, of the first."""
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of graphs, for editors.
+
+    It takes what the loader takes, but for keys in other cases; and it does not know
+    what the loader finds by looking at several keys, at files or at the configuration.
+    """
+    schema = GraphShape.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "Processing graph"
+    for named in (schema, *schema["$defs"].values()):
+        for field in named.get("properties", {}).values():
+            if field.get("type") in ("array", "object"):
+                field["type"] = [field["type"], "null"]
+            if field.get("type") == ["array", "null"] and "array" in str(
+                field["items"]
+            ):
+                field["items"]["type"] = ["array", "null"]
+            field.pop("title", None)
+    return schema
