@@ -20,6 +20,7 @@ from agents.worker.layers import FOLDERS, base_name, object_uri, stored_name
 from agents.worker.loop import Desk, Facts
 from agents.worker.reply import reply
 from agents.worker.saved import LocalLayer, fetch, save
+from agents.worker.steplog import StepLog
 from agents.worker.store import ObjectStore
 from agents.worker.workdir import Workshop
 from streams.envelope import Envelope
@@ -94,8 +95,9 @@ class Processing:
             attempt=m.attempt,
             failure=failure.value,
         )
+        notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
         failed = ProcessFailed(
-            m.area, m.task, m.attempt, self.worker, failure, str(error)
+            m.area, m.task, m.attempt, self.worker, failure, f"{error}{notes}"
         )
         return [reply(order, failed, "processor", self.clock())]
 
@@ -106,7 +108,14 @@ class Processing:
             work = folder / "work"
             work.mkdir()
             settings = context(graph, _positions(m), m.settings.graph_config, work)
-            layers = self._layers(m, graph, settings, desk)
+            said = StepLog(folder / "steps.log")
+            try:
+                layers = self._layers(m, graph, settings, desk, said)
+            except IngesterError as error:
+                self._note_log(m, said, error)
+                raise
+            log = self._save_log(m, said)
+            layers += [log] if log else []
         return ProcessDone(
             area=m.area,
             task=m.task,
@@ -117,7 +126,12 @@ class Processing:
         )
 
     def _layers(
-        self, m: ProcessOrder, graph: Graph, settings: Context, desk: Desk
+        self,
+        m: ProcessOrder,
+        graph: Graph,
+        settings: Context,
+        desk: Desk,
+        said: StepLog,
     ) -> list[Layer]:
         """The layers that the graph leaves, stored and indexed.
 
@@ -128,7 +142,7 @@ class Processing:
         desk.step = "fetch"
         self._fetch_inputs(m, plan, settings)
         desk.step = f"graph {graph.name}"
-        error = self._run(m, plan, settings, desk)
+        error = self._run(m, plan, settings, desk, said)
         try:
             layers = self._keep(m, graph, settings, error, desk)
         except IngesterError as later:
@@ -138,6 +152,19 @@ class Processing:
         if error is not None:
             raise error
         return layers
+
+    def _save_log(self, m: ProcessOrder, said: StepLog) -> Layer | None:
+        return said.save(lambda name: self._uri(m, name), self.store)
+
+    def _note_log(self, m: ProcessOrder, said: StepLog, error: IngesterError) -> None:
+        """Store the log of a failure; what prevents it does not hide the failure."""
+        try:
+            log = self._save_log(m, said)
+        except IngesterError as later:
+            error.add_note(f"log not kept: {later}")
+        else:
+            if log:
+                error.add_note(f"log: {log.uri}")
 
     def _keep(
         self,
@@ -167,8 +194,17 @@ class Processing:
                 fetch(layer, local, self.store)
 
     def _run(
-        self, m: ProcessOrder, plan: Plan, settings: Context, desk: Desk
+        self,
+        m: ProcessOrder,
+        plan: Plan,
+        settings: Context,
+        desk: Desk,
+        said: StepLog,
     ) -> IngesterError | None:
+        def log(level: str, line: str) -> None:
+            getattr(_LOG, level)(line, task=m.task)
+            said.take(level, line)
+
         try:
             run_plan(
                 plan,
@@ -178,7 +214,7 @@ class Processing:
                 memory_mb=self.step_memory_mb,
                 cpus=self.step_cpus,
                 cancelled=desk.cancelled,
-                log=lambda level, line: getattr(_LOG, level)(line, task=m.task),
+                log=log,
             )
         except IngesterError as error:
             return error

@@ -263,7 +263,7 @@ def test_failing_graph_fails_with_its_class(script, failure, trade, tmp_path):
     assert (fact.failure, fact.worker) == (failure, "w1")
     assert index.told == []
     assert left_behind(tmp_path) == []
-    assert not (tmp_path / "store").exists()
+    assert all("/steps-" in key for key in stored(tmp_path))
 
 
 def test_failed_graph_may_keep_a_file(trade, tmp_path):
@@ -281,7 +281,7 @@ def test_why_a_graph_failed_is_told_whatever_fails_after_it(trade, tmp_path):
     graph = _graph(tmp_path, script, outputs=outputs)
     fact = failed(trade(), an_order(a_source("S", 0), tile_graph=graph))
     assert fact.failure is Failure.STEP_FATAL
-    assert fact.message.endswith("FATAL ERROR: no DEM")
+    assert "FATAL ERROR: no DEM; log: " in fact.message
 
 
 def test_nothing_is_deleted_by_a_worker(trade, tmp_path):
@@ -445,3 +445,33 @@ def test_landsat_product_with_a_band_cut_off_fails_for_good(trade, tmp_path):
     assert f"product '{LEVEL_1}': band B04" in fact.message
     assert list(stored(tmp_path)) == ["product.zip"]
     assert left_behind(tmp_path) == []
+
+
+# -- what the steps said
+
+
+def test_log_of_the_steps_is_kept_beside_the_layers(trade, tmp_path):
+    graph = _graph(tmp_path, f"print('a line')\nprint('ERROR: but well')\n{MAKE_X}")
+    done = carried_out(trade(), an_order(a_source("S", 0), tile_graph=graph)).message
+    layer, log = done.layers
+    assert (layer.name, log.name, log.extension) == ("x", "steps", "log")
+    content = stored(tmp_path)[log.uri.removeprefix(f"file://{tmp_path}/store/")]
+    assert content == b"debug: a line\nerror: ERROR: but well\n"
+    assert log.sha256 == sha256(content)
+
+
+def test_failure_names_the_log_of_its_steps(trade, tmp_path):
+    graph = _graph(tmp_path, "print('ERROR: no DEM')\nsys.exit(1)")
+    fact = failed(trade(), an_order(a_source("S", 0), tile_graph=graph))
+    (key,) = [key for key in stored(tmp_path) if "/steps-" in key]
+    assert fact.failure is Failure.STEP_FAILED
+    assert fact.message.endswith(f"; log: file://{tmp_path}/store/{key}")
+    assert left_behind(tmp_path) == []
+
+
+def test_failure_stays_itself_when_its_log_cannot_be_kept(trade, tmp_path):
+    graph = _graph(tmp_path, "print('ERROR: no DEM')\nsys.exit(65)")
+    (tmp_path / "store").write_text("no folder")
+    fact = failed(trade(), an_order(a_source("S", 0), tile_graph=graph))
+    assert "no DEM; log not kept: " in fact.message
+    assert fact.failure is Failure.STEP_FATAL
