@@ -88,6 +88,10 @@ class Part:
     """Sentinel-1 sub-swath, for example `IW1`; empty for other sensors."""
     number: int = 0
     """Position of the burst in its swath image, from 1; 0 when the scene is not cut."""
+    footprint: str = ""
+    """WKT, EPSG:4326, longitude first; empty when it is that of the scene."""
+    anx_time: int = 0
+    """Of a Sentinel-1 burst: tenths of a second since the ascending node; else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,9 @@ class Tile:
     """Place on the sensor's grid shared by a chain; empty: no chain, always a root."""
     swath: str = ""
     number: int = 0
+    footprint: str = ""
+    anx_time: int = 0
+    """These four as in `Part`."""
 
 
 @dataclass(frozen=True, slots=True)

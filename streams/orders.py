@@ -38,7 +38,7 @@ class IngestionRequest:
     searches: tuple[str, ...] = ()
     """Catalogue searches to ask, in this order; empty: the catalogue's own list."""
     chain: bool = True
-    """False: no chains; every tile is a root."""
+    """False: no chains; every tile is a root, as `cells` "none" says too."""
     by: str = ""
     """Who asks."""
     priority: int = 0
@@ -46,6 +46,10 @@ class IngestionRequest:
     limit_downloads: int = 0
     """Most downloads of the area ordered at once; 0: the catalogue's own limit."""
     limit_processes: int = 0
+    cells: str = ""
+    """How tiles are chained: `none`, or a grid of the sensor; empty: the default."""
+    versions: str = "newest"
+    """Which products of one acquisition are kept: `newest`, `oldest` or `all`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,8 @@ def _tasks_of(
                 cell=sensor.cell(scene, part) if request.chain else "",
                 swath=part.swath,
                 number=part.number,
+                footprint=part.footprint,
+                anx_time=part.anx_time,
             ),
         )
         for part in scene.parts
