@@ -69,6 +69,32 @@ class Kind(StrEnum):
     PROCESS = "PROCESS"
 
 
+class Stage(StrEnum):
+    """How far an inventory goes; each stage has the ones before it."""
+
+    CHECK = "CHECK"
+    """The request is checked, nothing is searched."""
+    SCENES = "SCENES"
+    """The scenes."""
+    TILES = "TILES"
+    """The scenes with their tiles and the chains of these."""
+    PLAN = "PLAN"
+    """Everything, with what is left out and an estimate."""
+
+
+class InventoryState(StrEnum):
+    """Where an inventory stands."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    """Its document is stored."""
+    REFUSED = "REFUSED"
+    """The request is wrong."""
+    FAILED = "FAILED"
+    """Something did not answer; ask again."""
+
+
 class Action(StrEnum):
     """What became of a layer: kept for later steps, or indexed for readers."""
 

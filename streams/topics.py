@@ -14,6 +14,8 @@ from streams.orders import (
     DownloadOrder,
     Heartbeat,
     IngestionRequest,
+    InventoryProgress,
+    InventoryRequest,
     LayerReleased,
     Notice,
     Outgoing,
@@ -151,6 +153,28 @@ PROGRESS = Topic(
     readers=("gateway", "workflow", "any subscriber"),
     retention=timedelta(days=1),
 )
+INVENTORIES = Topic(
+    "ingester.inventories",
+    "requests to show what an ingestion would lead to",
+    "inventory",
+    _types(InventoryRequest),
+    Scale.LOG,
+    Cleanup.EXPIRE,
+    writers=("gateway", "any client"),
+    readers=("catalogue",),
+    retention=_FORTNIGHT,
+)
+INVENTORY_PROGRESS = Topic(
+    "ingester.inventories.progress",
+    "how far inventories are, and where their results are",
+    "inventory",
+    _types(InventoryProgress),
+    Scale.FEW,
+    Cleanup.COMPACT_EXPIRE,
+    writers=("gateway", "catalogue"),
+    readers=("gateway", "any subscriber"),
+    retention=_FORTNIGHT,
+)
 DEAD_LETTERS = Topic(
     "ingester.dead-letters",
     "records that could not be decoded or handled, with the cause",
@@ -181,6 +205,8 @@ TOPICS = (
     NOTICES,
     AREAS,
     PROGRESS,
+    INVENTORIES,
+    INVENTORY_PROGRESS,
     DEAD_LETTERS,
     TABLE,
 )
@@ -197,12 +223,19 @@ def of_outgoing(message: Outgoing) -> Topic:
     return _OF_OUTGOING[type(message)]
 
 
+def of_report(message: Message) -> Topic:
+    """Where what a worker has to say goes: the log, but for inventories."""
+    return INVENTORY_PROGRESS if isinstance(message, InventoryProgress) else TASKS
+
+
 def key_of(message: Message) -> str:
     """The key that keeps what must stay in order on one partition."""
     if isinstance(message, IngestionRequest):
         return message.name
     if isinstance(message, DownloadOrder | ProcessOrder | Heartbeat):
         return message.task
+    if isinstance(message, InventoryRequest | InventoryProgress):
+        return message.inventory
     if isinstance(message, DeadLetter):
         return (message.key or b"").decode("utf-8", "replace")
     return message.area
