@@ -10,6 +10,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from agents.catalogue.filters import Filter
+from agents.catalogue.versions import Rule, choose
 from streams.model import LeftOut, Scene
 
 
@@ -22,25 +23,30 @@ class Inventory:
 
 
 def take_inventory(
-    found: Iterable[Scene],
+    found: Iterable[Scene | LeftOut],
     area: BaseGeometry,
     start: datetime,
     end: datetime,
     filters: Sequence[Filter] = (),
+    versions: Rule = Rule.NEWEST,
 ) -> Inventory:
-    """Keep what meets the area, the interval and the filters, each scene once.
+    """Keep what meets the area, the interval and the filters, each product once.
 
     Args:
-        found: as the searches gave them.
+        found: as the searches gave them, with what they left out themselves.
         area: polygon or multipolygon, EPSG:4326.
         start: earliest acquisition kept, UTC.
         end: latest acquisition kept, UTC.
         filters: of the request.
+        versions: which is kept of a product that was processed again.
     """
     shapely.prepare(area)
     kept: dict[str, Scene] = {}
     left_out = []
     for scene in found:
+        if isinstance(scene, LeftOut):
+            left_out.append(scene)
+            continue
         reason = "found twice" if scene.name in kept else ""
         reason = reason or _outside(scene, area, start, end)
         reason = reason or next(filter(None, (f(scene) for f in filters)), "")
@@ -48,8 +54,8 @@ def take_inventory(
             left_out.append(LeftOut(scene.name, reason))
         else:
             kept[scene.name] = scene
-    scenes = sorted(kept.values(), key=lambda scene: (scene.date, scene.name))
-    return Inventory(tuple(scenes), tuple(left_out))
+    scenes, others = choose(kept.values(), versions)
+    return Inventory(tuple(scenes), (*left_out, *others))
 
 
 def _outside(scene: Scene, area: BaseGeometry, start: datetime, end: datetime) -> str:

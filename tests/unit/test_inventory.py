@@ -99,7 +99,7 @@ def test_filters_mean_what_they_say():
 @pytest.mark.parametrize(
     ("parameters", "says"),
     [
-        ({"cloudcover": "1"}, "cloudcover: unknown, expected one of cloudcoverperc"),
+        ({"cloudcovr": "1"}, "cloudcovr: unknown, expected one of acquisitionident"),
         ({"cloudcoverpercentage": "80"}, "expected a range such as '\\[0 TO 80\\]'"),
     ],
 )
