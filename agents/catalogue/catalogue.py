@@ -7,6 +7,7 @@ from pathlib import Path
 
 import shapely
 
+from agents.catalogue.cells import grid_of
 from agents.catalogue.filters import Filter, filters_of
 from agents.catalogue.graphs import check_graphs
 from agents.catalogue.inventory import Inventory, page, take_inventory
@@ -45,7 +46,7 @@ class Catalogue:
         problems: list[str] = []
         warnings: list[str] = []
         for part in (
-            lambda: self._sensor(request),
+            lambda: grid_of(request, self._sensor(request)),
             lambda: filters_of(request.parameters),
             lambda: self._searches(request),
             lambda: warnings.extend(check_graphs(request, self.graph_roots)),

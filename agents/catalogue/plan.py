@@ -4,8 +4,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from agents.catalogue.cells import NONE, grid_of
 from agents.catalogue.inventory import Inventory
-from agents.catalogue.sensor import Sensor
+from agents.catalogue.sensor import Sensor, completed
 from streams.events import Event, IngestionAccepted, IngestionListed, TaskCreated
 from streams.model import (
     Kind,
@@ -34,7 +35,7 @@ def settings_of(request: IngestionRequest, instances: Mapping[str, str]) -> Sett
 
 def with_parts(scenes: Sequence[Scene], sensor: Sensor) -> tuple[Scene, ...]:
     """The scenes, each with the tiles that it is cut in."""
-    return tuple(scene.with_parts(sensor.parts(scene)) for scene in scenes)
+    return tuple(completed(scene).with_parts(sensor.parts(scene)) for scene in scenes)
 
 
 def tagged(
@@ -57,10 +58,11 @@ def plan(
 
     A scene's task comes before those of its tiles; scenes in order of date.
     """
+    grid = grid_of(request, sensor)
     tasks = [
         event
         for scene in inventory.scenes
-        for event in _tasks_of(request, scene, sensor)
+        for event in _tasks_of(request, scene, sensor, grid)
     ]
     tiles = sum(event.kind is Kind.PROCESS for event in tasks)
     accepted = IngestionAccepted(
@@ -86,7 +88,7 @@ def plan(
 
 
 def _tasks_of(
-    request: IngestionRequest, scene: Scene, sensor: Sensor
+    request: IngestionRequest, scene: Scene, sensor: Sensor, grid: str
 ) -> list[TaskCreated]:
     download = TaskCreated(
         area=request.name,
@@ -105,7 +107,7 @@ def _tasks_of(
                 name=part.tile,
                 scene=scene.name,
                 date=scene.date,
-                cell=sensor.cell(scene, part) if request.chain else "",
+                cell="" if grid == NONE else sensor.cell(scene, part, grid),
                 swath=part.swath,
                 number=part.number,
                 footprint=part.footprint,
