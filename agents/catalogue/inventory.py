@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of the scenes found are kept, and why the others are not. Pure."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import shapely
@@ -20,6 +20,18 @@ class Inventory:
 
     scenes: tuple[Scene, ...]
     left_out: tuple[LeftOut, ...]
+    cells: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Place of a tile in its chain, by scene and tile, where it was told to us."""
+    more: bool = False
+    """There is another page."""
+
+
+Told = Callable[[str, int, int], None]
+"""Hears how far we are: the step, how many are done, of how many (0: unknown)."""
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """Nobody wants to hear it."""
 
 
 def take_inventory(
@@ -81,4 +93,6 @@ def page(inventory: Inventory, number: int, limit: int) -> Inventory:
     others = (*inventory.scenes[:begin], *inventory.scenes[begin + limit :])
     reason = f"not on page {number} of {limit} scenes"
     left_out = tuple(LeftOut(scene.name, reason) for scene in others)
-    return Inventory(kept, (*inventory.left_out, *left_out))
+    more = begin + limit < len(inventory.scenes)
+    left_out = (*inventory.left_out, *left_out)
+    return replace(inventory, scenes=kept, left_out=left_out, more=more)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From scenes to tasks: the facts that create them. Pure; links are the fold's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from agents.catalogue.cells import NONE, grid_of
@@ -10,6 +10,7 @@ from agents.catalogue.sensor import Sensor, completed
 from streams.events import Event, IngestionAccepted, IngestionListed, TaskCreated
 from streams.model import (
     Kind,
+    Part,
     Scene,
     Settings,
     Tile,
@@ -59,10 +60,15 @@ def plan(
     A scene's task comes before those of its tiles; scenes in order of date.
     """
     grid = grid_of(request, sensor)
+
+    def cell(scene: Scene, part: Part) -> str:
+        if grid == NONE:
+            return ""
+        told = inventory.cells.get((scene.name, part.tile))
+        return sensor.cell(scene, part, grid) if told is None else told
+
     tasks = [
-        event
-        for scene in inventory.scenes
-        for event in _tasks_of(request, scene, sensor, grid)
+        event for scene in inventory.scenes for event in _tasks_of(request, scene, cell)
     ]
     tiles = sum(event.kind is Kind.PROCESS for event in tasks)
     accepted = IngestionAccepted(
@@ -88,7 +94,7 @@ def plan(
 
 
 def _tasks_of(
-    request: IngestionRequest, scene: Scene, sensor: Sensor, grid: str
+    request: IngestionRequest, scene: Scene, cell: Callable[[Scene, Part], str]
 ) -> list[TaskCreated]:
     download = TaskCreated(
         area=request.name,
@@ -107,7 +113,7 @@ def _tasks_of(
                 name=part.tile,
                 scene=scene.name,
                 date=scene.date,
-                cell="" if grid == NONE else sensor.cell(scene, part, grid),
+                cell=cell(scene, part),
                 swath=part.swath,
                 number=part.number,
                 footprint=part.footprint,
