@@ -43,6 +43,8 @@ class Document:
     """Place of a tile in its chain, by scene and tile, where the document tells it."""
     has_tiles: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    paths: dict[str, str] = field(default_factory=dict)
+    """JSON path of each scene, by name."""
     scene_graph: str = ""
     """Empty, as the others: what the request says."""
     tile_graph: str = ""
@@ -169,6 +171,7 @@ def read_document(text: str | bytes, request: IngestionRequest) -> Document:
             in the document. Nothing of it is to be used then.
     """
     scenes = [feature.properties for feature in _collection(text).features]
+    paths = {s.source_id: f"$.features[{n}].properties" for n, s in enumerate(scenes)}
     problems = [*_problems(scenes, request)]
     if problems:
         raise InvalidRequest(_SUBJECT, _cut(problems))
@@ -186,6 +189,7 @@ def read_document(text: str | bytes, request: IngestionRequest) -> Document:
         _cells(scenes),
         has_tiles,
         tuple(left_out),
+        paths,
         scene_graph=first.graph_name if first else "",
         tile_graph=tile.data.graph_name if tile else "",
         graph_config=first.graph_config if first else None,

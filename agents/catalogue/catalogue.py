@@ -2,22 +2,35 @@
 """From a request to its plan: check, search, inventory, records, tasks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import shapely
 
 from agents.catalogue.cells import grid_of
+from agents.catalogue.cutter import Cutter, with_parts
 from agents.catalogue.filters import Filter, filters_of
 from agents.catalogue.graphs import check_graphs
-from agents.catalogue.inventory import Inventory, page, take_inventory
-from agents.catalogue.plan import plan, settings_of, tagged, with_parts
+from agents.catalogue.inventory import Inventory, Told, page, silent, take_inventory
+from agents.catalogue.known import Known, NothingKnown, known_records, with_known
+from agents.catalogue.plan import linked, plan, settings_of, tagged
+from agents.catalogue.posted import taken
+from agents.catalogue.preview import Preview, preview
 from agents.catalogue.records import RecordKeeper, with_records
 from agents.catalogue.search import Query, SceneSearch
 from agents.catalogue.sensor import Sensor, find_sensor
+from agents.catalogue.templates import check_templates
 from streams.errors import InvalidRequest, PluginError, SearchError
 from streams.events import Event
+from streams.model import Stage
 from streams.orders import IngestionRequest
+from streams.posted import Document, read_document
+
+Posted = Document | None
+
+
+def _nowhere(uri: str) -> bytes:
+    raise InvalidRequest(uri, ["posted documents cannot be read here"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +46,27 @@ class Catalogue:
     """Of requests that say none; 0: no limit."""
     limit_processes: int = 0
     keeper: RecordKeeper | None = None
+    cutters: Sequence[Cutter] = ()
+    """What cuts scenes, in order of trial; the rest is for the sensors."""
+    documents: Callable[[str], bytes] = _nowhere
+    """Text of a posted document by its URI."""
+    known: Known = field(default_factory=NothingKnown)
+    """What is in the log already."""
 
-    def check(self, request: IngestionRequest) -> list[str]:
-        """What can be known of a request without searching.
+    def read(self, request: IngestionRequest) -> tuple[IngestionRequest, Posted]:
+        """The document posted with a request, if any, and what the request is by it.
+
+        Raises:
+            InvalidRequest: with everything that is wrong in the document.
+            StoreError: it cannot be had.
+        """
+        if not request.document:
+            return request, None
+        posted = read_document(self.documents(request.document), request)
+        return posted.over(request), posted
+
+    def check(self, request: IngestionRequest, posted: Posted = None) -> list[str]:
+        """What can be known of a request, and of what came with it, without searching.
 
         Returns:
             Warnings, such as configuration that no graph uses.
@@ -48,8 +79,10 @@ class Catalogue:
         for part in (
             lambda: grid_of(request, self._sensor(request)),
             lambda: filters_of(request.parameters),
+            lambda: check_templates(request.annotations_urls),
             lambda: self._searches(request),
             lambda: warnings.extend(check_graphs(request, self.graph_roots)),
+            lambda: posted and taken(posted, self._sensor(request)),
             lambda: self._instances(request),
         ):
             try:
@@ -64,8 +97,21 @@ class Catalogue:
             raise InvalidRequest(f"request for area '{request.name}'", problems)
         return warnings
 
-    def inventory(self, request: IngestionRequest) -> Inventory:
+    def inventory(
+        self,
+        request: IngestionRequest,
+        posted: Posted = None,
+        told: Told = silent,
+        *,
+        tiles: bool = True,
+    ) -> Inventory:
         """The scenes of a request with their tiles, and those left out.
+
+        Args:
+            request: as `read` gives it.
+            posted: used instead of a search.
+            told: hears how far we are.
+            tiles: cut the scenes.
 
         Raises:
             InvalidRequest: a search cannot ever do what is asked.
@@ -73,25 +119,68 @@ class Catalogue:
         """
         sensor = self._sensor(request)
         area = shapely.from_geojson(request.geometry)
-        query = Query(sensor, area, request.start_time, request.end_time)
-        filters = filters_of(request.parameters)
-        found = self._search(request, query, filters)
-        found = page(found, request.page, request.limit)
-        scenes = tagged(with_parts(found.scenes, sensor), request.record_tags)
+        if posted is None:
+            query = Query(sensor, area, request.start_time, request.end_time)
+            filters = filters_of(request.parameters)
+            found = self._search(request, query, filters)
+            found = page(found, request.page, request.limit)
+        else:
+            found = taken(posted, sensor)
+        if tiles and not (posted and posted.has_tiles):
+            told("tiles", 0, len(found.scenes))
+            found = with_parts(request, found, area, sensor, self.cutters, told)
+        scenes = tagged(linked(request, found.scenes), request.record_tags)
         return replace(found, scenes=scenes)
 
-    def plan(self, request: IngestionRequest) -> list[Event]:
-        """Every fact that a request leads to.
+    def plan(
+        self, request: IngestionRequest, made: list[str] | None = None
+    ) -> list[Event]:
+        """Every fact that a request leads to, the records of its scenes made.
+
+        Args:
+            request: what is asked.
+            made: gets the ids of records that were not there before.
 
         Raises:
             InvalidRequest: as `check` and `inventory`.
-            SearchError, IndexerError: something did not answer; ask again.
+            SearchError, IndexerError, StoreError: something did not answer; ask again.
         """
-        self.check(request)
+        request, posted = self.read(request)
+        self.check(request, posted)
         instances = self._instances(request)
-        inventory = self.inventory(request)
+        inventory = self.inventory(request, posted)
         if self.keeper is not None:
-            inventory = with_records(inventory, self.keeper)
+            kept = known_records(self.known, request.name, inventory.scenes)
+            made = [] if made is None else made
+            inventory = with_records(inventory, self.keeper, kept, made)
+        return self._facts(request, instances, inventory)
+
+    def preview(
+        self, request: IngestionRequest, stage: Stage, told: Told = silent
+    ) -> Preview:
+        """What `plan` would lead to now. Nothing is written, no record is made.
+
+        Raises:
+            InvalidRequest, SearchError, IndexerError, StoreError: as `plan`.
+        """
+        request, posted = self.read(request)
+        warnings = self.check(request, posted)
+        instances = self._instances(request)
+        inventory = Inventory((), ())
+        if stage is not Stage.CHECK:
+            tiles = stage is not Stage.SCENES
+            inventory = self.inventory(request, posted, told, tiles=tiles)
+            kept = known_records(self.known, request.name, inventory.scenes)
+            inventory = with_known(inventory, kept)
+        facts = self._facts(request, instances, inventory)
+        return preview(stage, facts, warnings, self.known, more=inventory.more)
+
+    def _facts(
+        self,
+        request: IngestionRequest,
+        instances: Mapping[str, str],
+        inventory: Inventory,
+    ) -> list[Event]:
         settings = settings_of(request, instances)
         request = replace(
             request,
