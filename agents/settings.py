@@ -102,6 +102,22 @@ class Settings(BaseSettings):
         "", "Index that keeps records of scenes; empty: none.", "catalogue"
     )
 
+    catalogue_annotations: Names = _of(
+        ("eodata",),
+        "Where annotations of Sentinel-1 lie: URL templates, and `eodata`, in order.",
+        "catalogue",
+    )
+    eodata_endpoint: str = _of(
+        "https://eodata.dataspace.copernicus.eu",
+        "Copernicus archive, an S3 with the bucket `eodata`.",
+        "catalogue",
+    )
+    eodata_access_key: SecretStr = _of(
+        SecretStr(""), "Its access key; empty: it is not asked.", "catalogue"
+    )
+    eodata_secret_key: SecretStr = _of(SecretStr(""), "Its secret key.", "catalogue")
+    eodata_region: str = _of("default", "Its region.", "catalogue")
+
     graph_roots: Names = _of(
         (), "Folders whose graphs and commands may be run, beside ours.", "workers"
     )
@@ -179,6 +195,7 @@ class Settings(BaseSettings):
     log_level: str = _of("info", "debug, info, warning or error.", "agents")
 
     @field_validator(
+        "catalogue_annotations",
         "catalogue_searches",
         "graph_roots",
         "downloader_providers",

@@ -8,13 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from agents import plugins
+from agents.catalogue.bursts.cutter import BurstCutter
+from agents.catalogue.bursts.memory import BurstMemory
+from agents.catalogue.bursts.ranges import FileRanges, HttpRanges, Ranges
+from agents.catalogue.bursts.sources import EODATA, Sources
 from agents.catalogue.catalogue import Catalogue
+from agents.catalogue.templates import problem_of
 from agents.logs import logger
 from agents.settings import Settings
 from agents.worker.door import run_worker
-from agents.worker.equipment import make_indexer
+from agents.worker.equipment import (
+    eodata_options,
+    make_indexer,
+    open_stores,
+    s3_options,
+)
 from agents.worker.loop import Desk, Facts
 from agents.worker.reply import reply
+from infra.minio.ranges import open_ranges
 from streams.envelope import Envelope
 from streams.errors import IndexUnavailable, InvalidRequest, SearchError
 from streams.events import IngestionRefused
@@ -89,7 +100,34 @@ def open_catalogue(settings: Settings) -> Catalogue:
         limit_downloads=settings.area_downloads,
         limit_processes=settings.area_processes,
         keeper=make_indexer(keeper, settings) if keeper else None,
+        cutters=[open_cutter(settings)],
     )
+
+
+def open_cutter(settings: Settings) -> BurstCutter:
+    """What cuts Sentinel-1 products in bursts, as the settings say.
+
+    Without an object store every annotation is read again each time.
+    """
+    web = HttpRanges()
+    ranges: dict[str, Ranges] = {"/": FileRanges(), "file://": FileRanges()}
+    ranges |= {"http://": web, "https://": web}
+    sources = [s for s in settings.catalogue_annotations if s != EODATA]
+    if settings.s3_endpoint:
+        ranges["s3://"] = open_ranges(s3_options(settings))
+    if settings.eodata_access_key.get_secret_value():
+        ranges[f"s3://{EODATA}/"] = open_ranges(eodata_options(settings))
+        sources = list(settings.catalogue_annotations)
+    for template in sources:
+        if template != EODATA and (problem := problem_of(template)):
+            raise InvalidRequest("settings", [f"CATALOGUE_ANNOTATIONS: {problem}"])
+    return BurstCutter(Sources(ranges, sources), _memory(settings))
+
+
+def _memory(settings: Settings) -> BurstMemory | None:
+    if settings.storage_uri.startswith("s3://") and not settings.s3_endpoint:
+        return None
+    return BurstMemory(open_stores(settings), settings.storage_uri)
 
 
 def run(settings: Settings) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from agents.catalogue.cells import NONE, grid_of
 from agents.catalogue.inventory import Inventory
-from agents.catalogue.sensor import Sensor, completed
+from agents.catalogue.sensor import Sensor
+from agents.catalogue.templates import filled
 from streams.events import Event, IngestionAccepted, IngestionListed, TaskCreated
 from streams.model import (
     Kind,
@@ -34,9 +35,27 @@ def settings_of(request: IngestionRequest, instances: Mapping[str, str]) -> Sett
     )
 
 
-def with_parts(scenes: Sequence[Scene], sensor: Sensor) -> tuple[Scene, ...]:
-    """The scenes, each with the tiles that it is cut in."""
-    return tuple(completed(scene).with_parts(sensor.parts(scene)) for scene in scenes)
+def linked(request: IngestionRequest, scenes: Sequence[Scene]) -> tuple[Scene, ...]:
+    """The scenes, each with a link to its product if the request tells where it lies.
+
+    A single URL of annotations is one of whole products, of any sensor.
+
+    Raises:
+        InvalidRequest: the URL asks for what is not known of a scene.
+    """
+    template = request.annotations_urls[0] if request.annotations_urls else ""
+    if len(request.annotations_urls) != 1 or "{SCENE}" not in template:
+        return tuple(scenes)
+    return tuple(
+        replace(
+            scene,
+            metadata={
+                "download_link": filled(template, scene, request.name),
+                **scene.metadata,
+            },
+        )
+        for scene in scenes
+    )
 
 
 def tagged(

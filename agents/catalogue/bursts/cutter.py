@@ -13,10 +13,11 @@ from agents.catalogue.bursts.burst import Burst
 from agents.catalogue.bursts.memory import BurstMemory
 from agents.catalogue.bursts.sources import Sources
 from agents.catalogue.cells import keeps_whole
-from agents.catalogue.inventory import Inventory
+from agents.catalogue.inventory import Inventory, Told, silent
 from agents.catalogue.versions import version_of
 from agents.logs import logger
 from streams.errors import InvalidRequest, ProductNotFound, StoreError
+from streams.meridian import on_earth
 from streams.model import LeftOut, Part, Scene
 from streams.orders import IngestionRequest
 
@@ -51,7 +52,11 @@ class BurstCutter:
         )
 
     def cut(
-        self, request: IngestionRequest, scenes: Sequence[Scene], area: BaseGeometry
+        self,
+        request: IngestionRequest,
+        scenes: Sequence[Scene],
+        area: BaseGeometry,
+        told: Told = silent,
     ) -> Inventory:
         """See `Cutter.cut`; a scene without annotations is left out, with the reason.
 
@@ -60,8 +65,11 @@ class BurstCutter:
             SearchError: a source of them does not answer.
         """
         read = partial(self._bursts, request)
+        found: list[tuple[Burst, ...] | str] = []
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="bursts") as threads:
-            found = list(threads.map(read, scenes))
+            for bursts in threads.map(read, scenes):
+                found.append(bursts)
+                told("bursts", len(found), len(scenes))
         if all(isinstance(bursts, str) for bursts in found):
             raise InvalidRequest("annotations", [f"'{scenes[0].name}': {found[0]}"])
         return _chosen(zip(scenes, found, strict=True), area)
@@ -114,7 +122,7 @@ def _chosen(
     found: Iterable[tuple[Scene, tuple[Burst, ...] | str]], area: BaseGeometry
 ) -> Inventory:
     """Of every scene the bursts that are wanted, and why others are not."""
-    wanted = shapely.buffer(area, BUFFER_DEG)
+    wanted = on_earth(shapely.buffer(area, BUFFER_DEG))
     shapely.prepare(wanted)
     kept: list[Scene] = []
     left_out: list[LeftOut] = []

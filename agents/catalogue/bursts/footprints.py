@@ -6,7 +6,9 @@ import shapely
 from numpy.typing import NDArray
 
 from agents.catalogue.bursts.annotation import Annotation
-from agents.catalogue.bursts.meridian import as_wkt
+from streams.meridian import on_earth
+
+_DECIMALS = 6
 
 
 def footprints(annotation: Annotation) -> list[str]:
@@ -39,7 +41,9 @@ def footprints(annotation: Annotation) -> list[str]:
         ],
         axis=1,
     )
-    return [as_wkt(shapely.Polygon(ring)) for ring in corners]
+    return [
+        shapely.to_wkt(on_earth(shapely.Polygon(ring)), _DECIMALS) for ring in corners
+    ]
 
 
 def _at(
