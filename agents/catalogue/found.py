@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A product as a catalogue listed it, and the scene that it makes, for all searches.
 
-The same product has the same tags whichever catalogue answered: what its name tells wins
-over what a catalogue says, and the catalogue's words are put in one spelling.
+The same product has the same tags whichever catalogue answered: what its name tells
+wins over what a catalogue says, and a catalogue's words are put in one spelling.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import shapely
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
-from agents.catalogue.sensor import Sensor
+from agents.catalogue.sensor import Sensor, completed
 from streams.model import LeftOut, Scene
 
 TAGS: Final = {
@@ -66,10 +66,12 @@ def scene_of(listing: Listing, sensor: Sensor) -> Scene | LeftOut:
     fields = sensor.fields(name)
     if fields is None:
         return LeftOut(name, f"its name is not of a product of {sensor.constellation}")
-    date = listing.date or datetime.fromisoformat(fields["DATETIME"])
+    date = listing.date or _named_date(fields)
+    if date is None:
+        return LeftOut(name, "neither its name nor the catalogue tells its date")
     facts = {k: spelled(k, v) for k, v in listing.facts.items() if v and k in FACTS}
     tags = {tag: facts[fact] for fact, tag in TAGS.items() if fact in facts}
-    return Scene(
+    scene = Scene(
         name=fields["SCENE"],
         constellation=sensor.constellation,
         date=date.astimezone(UTC),
@@ -78,6 +80,12 @@ def scene_of(listing: Listing, sensor: Sensor) -> Scene | LeftOut:
         metadata={k: v for k, v in {**facts, **listing.metadata}.items() if v},
         tags=tags | sensor.tags(fields),
     )
+    return completed(scene)
+
+
+def _named_date(fields: Mapping[str, str]) -> datetime | None:
+    named = fields.get("DATETIME") or fields.get("DATE")
+    return utc(named) if named else None
 
 
 def spelled(fact: str, value: str) -> str:
@@ -87,6 +95,10 @@ def spelled(fact: str, value: str) -> str:
             return value.upper()
         case "relative_orbit" | "absolute_orbit" | "slice":
             return str(int(value)) if value.isdecimal() else value
+        case "cloud_cover_pct" | "land_cloud_cover_pct" | "incidence_angle":
+            return f"{float(value):.10g}"
+        case "sun_azimuth" | "sun_elevation":
+            return f"{float(value):.10g}"
         case "polarisations":
             return "&".join(channels(value))
         case "product_type":
@@ -120,7 +132,7 @@ def product_type(text: str) -> str:
 def wkt_of(geometry: object) -> str:
     """WKT of a GeoJSON geometry; empty when there is none that can be read."""
     try:
-        found = shape(geometry) if isinstance(geometry, Mapping) else None
+        found = shape(geometry) if isinstance(geometry, dict) else None
     except (ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         return ""
     return "" if found is None or found.is_empty else str(shapely.to_wkt(found, 9))
@@ -136,6 +148,19 @@ def utc(text: str) -> datetime:
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def scenes_of(listings: Iterable[Listing], sensor: Sensor) -> Iterable[Scene | LeftOut]:
-    """The scene of each listing, or why it is none."""
-    return (scene_of(listing, sensor) for listing in listings)
+def read_scene(
+    entry: Any, read: Callable[[Any], Listing], name: str, sensor: Sensor
+) -> Scene | LeftOut:
+    """The scene of one entry of an answer; one odd entry does not fail the others.
+
+    Args:
+        entry: as the catalogue gave it.
+        read: its listing; may fail on it as code does on unexpected data.
+        name: for an entry that cannot be read.
+        sensor: whose scenes are wanted.
+    """
+    try:
+        return scene_of(read(entry), sensor)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        return LeftOut(name, f"its entry in the catalogue cannot be read: {problem}")

@@ -8,13 +8,14 @@ body that is cut off or is not JSON. Searches only read, so a POST may be repeat
 import json
 import random
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -117,6 +118,32 @@ class Ask:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def with_query(url: str, parameters: Mapping[str, Any]) -> str:
+    """A URL with these parameters behind those it has, in their order."""
+    if not parameters:
+        return url
+    return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(parameters)}"
+
+
+def credentials_of(
+    url: str, options: Mapping[str, str]
+) -> dict[str, Mapping[str, str]]:
+    """The credentials in a search's options, for the host of its URL alone.
+
+    Options `token` (bearer), or `user` and `password`, or `api_key` with the name of
+    its header in `api_key_header`.
+    """
+    headers: dict[str, str] = {}
+    if token := options.get("token"):
+        headers["Authorization"] = f"Bearer {token}"
+    elif user := options.get("user"):
+        pair = f"{user}:{options.get('password', '')}".encode()
+        headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+    if key := options.get("api_key"):
+        headers[options.get("api_key_header", "X-API-Key")] = key
+    return {url: headers} if headers else {}
+
+
 def post_json(url: str, body: Any, headers: Mapping[str, str] | None = None) -> Ask:
     """A POST of a JSON body."""
     kind = {"Content-Type": "application/json"}
@@ -163,6 +190,10 @@ class Web:
             SearchError: as `text`; or the body is no JSON.
         """
         return self._patiently(ask, _json)
+
+    def json_text(self, ask: Ask) -> str:
+        """The answer's body as text, which is JSON; errors as `json`."""
+        return str(self._patiently(ask, _json_text))
 
     def _patiently(self, ask: Ask, parse: Any) -> Any:
         pace = pace_of(ask.url)
@@ -297,6 +328,11 @@ def _text(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError as error:
         raise _Passing("the answer is no text") from error
+
+
+def _json_text(body: bytes) -> str:
+    _json(body)
+    return _text(body)
 
 
 def _json(body: bytes) -> Any:
