@@ -19,6 +19,7 @@ from streams.model import (
     process_task,
 )
 from streams.orders import IngestionRequest
+from streams.tags import record_tags
 
 
 def settings_of(request: IngestionRequest, instances: Mapping[str, str]) -> Settings:
@@ -58,14 +59,9 @@ def linked(request: IngestionRequest, scenes: Sequence[Scene]) -> tuple[Scene, .
     )
 
 
-def tagged(
-    scenes: Sequence[Scene], record_tags: Mapping[str, str]
-) -> tuple[Scene, ...]:
+def tagged(scenes: Sequence[Scene], asked: Mapping[str, str]) -> tuple[Scene, ...]:
     """The scenes with the complete tags of their records."""
-    return tuple(
-        replace(scene, tags={"sourceID": scene.name, **scene.tags, **record_tags})
-        for scene in scenes
-    )
+    return tuple(replace(scene, tags=record_tags(scene, asked)) for scene in scenes)
 
 
 def plan(

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Geocube as the ingester uses it: every call can be repeated without harm."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from shapely.geometry.base import BaseGeometry
 
-from infra.geocube import containers, deletions, records, variables
+from infra.geocube import aoi, containers, deletions, records, variables
 from infra.geocube.aoi import AoiBook
 from infra.geocube.batches import Batch, Outcome
 from infra.geocube.containers import Container, Indexed
@@ -115,6 +115,8 @@ class GeocubeClient:
         wanted: Sequence[NewRecord],
         *,
         ignoring_tags: frozenset[str] = frozenset(),
+        near: BaseGeometry | None = None,
+        made: Callable[[Sequence[str]], None] = lambda ids: None,
     ) -> list[Outcome]:
         """Id of each record, in order, made if it was not there; or its own error.
 
@@ -125,9 +127,13 @@ class GeocubeClient:
         Args:
             wanted: any number of records, also twice the same.
             ignoring_tags: keys that do not count, such as `processingDate`.
+            near: meets the area of every record (EPSG:4326): what lies elsewhere is not
+                looked through.
+            made: called with the ids of records as soon as they are made.
         """
+        area = None if near is None else aoi.around(near)
         with named(f"{len(wanted)} records"):
-            outcomes = Batch(self._wire, ignoring_tags).ensure(wanted)
+            outcomes = Batch(self._wire, ignoring_tags, area, made).ensure(wanted)
         if any(isinstance(one, Exception) for one in outcomes):
             self._aois.forget()  # its cause can be an AOI that was tidied away
         return outcomes

@@ -2,7 +2,7 @@
 """The Geocube as a plug-in: records for the catalogue, datasets for the processor."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import shapely
 from shapely.errors import GEOSException
@@ -15,6 +15,7 @@ from infra.geocube.records import NewRecord
 from infra.geocube.variables import Instance, Variable
 from streams.errors import IndexRefused, IngesterError, InvalidRequest
 from streams.model import LayerTarget, Scene
+from streams.tags import DERIVED, LINEAGE
 
 DTYPES = {
     "": Dtype.UNDEFINED,
@@ -30,9 +31,9 @@ DTYPES = {
 }
 """Numpy's name → the Geocube's; empty: the file's own."""
 
-# The reference's processor adds it to a record after processing: a record that bears it
-# is still the record of its scene.
-_MUTABLE_TAGS = frozenset({"processingDate"})
+# Tags that tell of the scene, or of how it was processed: a record that has others is
+# still the record of its scene. What the request asked for stays part of its identity.
+_NOT_IDENTITY = DERIVED | LINEAGE
 
 _FILE = "file://"
 
@@ -93,15 +94,35 @@ class GeocubeIndexer:
             return f"instance_id '{id}' is unknown; known: {_listed(known)}"
         return variable.instances[0]
 
-    def records(self, scenes: Sequence[Scene]) -> list[str | IngesterError]:
+    def records(
+        self, scenes: Sequence[Scene], made: Callable[[Sequence[str]], None]
+    ) -> list[str | IngesterError]:
         """Id of each scene's record, or why it has none; see `RecordKeeper.records`."""
         drafts = [self._draft(scene) for scene in scenes]
         sound = [draft for draft in drafts if isinstance(draft, NewRecord)]
-        outcomes = iter(self._client.ensure_records(sound, ignoring_tags=_MUTABLE_TAGS))
+        places = shapely.from_wkt(
+            [
+                scene.footprint
+                for scene, draft in zip(scenes, drafts, strict=True)
+                if isinstance(draft, NewRecord)
+            ]
+        )
+        outcomes = iter(
+            self._client.ensure_records(
+                sound,
+                ignoring_tags=_NOT_IDENTITY,
+                near=shapely.GeometryCollection(list(places)),
+                made=made,
+            )
+        )
         return [
             next(outcomes) if isinstance(draft, NewRecord) else draft
             for draft in drafts
         ]
+
+    def remove(self, records: Sequence[str]) -> int:
+        """Remove records that no dataset hangs on; see `RecordKeeper.remove`."""
+        return self._client.delete_records(records) if records else 0
 
     def _draft(self, scene: Scene) -> NewRecord | IngesterError:
         """The record of a scene, its AOI made; or what is wrong with its footprint."""
