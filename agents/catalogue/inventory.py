@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of the scenes found are kept, and why the others are not. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-import shapely
-from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from agents.catalogue.filters import Filter
+from agents.catalogue.geometry import meeting, read_footprints
 from agents.catalogue.versions import Rule, choose
 from streams.model import LeftOut, Scene
 
@@ -52,15 +51,14 @@ def take_inventory(
         filters: of the request.
         versions: which is kept of a product that was processed again.
     """
-    shapely.prepare(area)
     kept: dict[str, Scene] = {}
     left_out = []
-    for scene in found:
+    for scene, elsewhere in _placed(list(found), area):
         if isinstance(scene, LeftOut):
             left_out.append(scene)
             continue
         reason = "found twice" if scene.name in kept else ""
-        reason = reason or _outside(scene, area, start, end)
+        reason = reason or _untimely(scene, start, end) or elsewhere
         reason = reason or next(filter(None, (f(scene) for f in filters)), "")
         if reason:
             left_out.append(LeftOut(scene.name, reason))
@@ -70,18 +68,31 @@ def take_inventory(
     return Inventory(tuple(scenes), (*left_out, *others))
 
 
-def _outside(scene: Scene, area: BaseGeometry, start: datetime, end: datetime) -> str:
-    if not start <= scene.date <= end:
-        return (
-            f"acquired {scene.date.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}, not asked for"
-        )
-    try:
-        footprint = shapely.from_wkt(scene.footprint)
-    except ShapelyError:
-        return "its footprint cannot be read"
-    if footprint is None or footprint.is_empty:
-        return "it has no footprint"
-    return "" if area.intersects(footprint) else "it does not meet the area"
+def _placed(
+    found: Sequence[Scene | LeftOut], area: BaseGeometry
+) -> Iterator[tuple[Scene | LeftOut, str]]:
+    """Everything found, with why its place is a reason to leave it out; else empty."""
+    texts = [item.footprint if isinstance(item, Scene) else "" for item in found]
+    footprints = read_footprints(texts)
+    meets = meeting(area, footprints).tolist()
+    mended = footprints.mended.tolist()
+    for item, shape, odd, met in zip(
+        found, footprints.shapes, mended, meets, strict=True
+    ):
+        if odd and isinstance(item, Scene):
+            item = replace(item, footprint=shape.wkt)
+        if shape is None:
+            yield item, "its footprint cannot be read"
+        elif shape.is_empty:
+            yield item, "it has no footprint"
+        else:
+            yield item, "" if met else "it does not meet the area"
+
+
+def _untimely(scene: Scene, start: datetime, end: datetime) -> str:
+    if start <= scene.date <= end:
+        return ""
+    return f"acquired {scene.date.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}, not asked for"
 
 
 def page(inventory: Inventory, number: int, limit: int) -> Inventory:
