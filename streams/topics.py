@@ -224,8 +224,14 @@ def of_outgoing(message: Outgoing) -> Topic:
 
 
 def of_report(message: Message) -> Topic:
-    """Where what a worker has to say goes: the log, but for inventories."""
-    return INVENTORY_PROGRESS if isinstance(message, InventoryProgress) else TASKS
+    """Where what a worker says goes: facts to the log, signs of life beside it."""
+    match message:
+        case InventoryProgress():
+            return INVENTORY_PROGRESS
+        case Heartbeat():
+            return PROGRESS
+        case _:
+            return TASKS
 
 
 def key_of(message: Message) -> str:

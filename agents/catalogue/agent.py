@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue's door: requests in, facts out."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 from agents import plugins
 from agents.catalogue.bursts.cutter import BurstCutter
@@ -13,10 +14,15 @@ from agents.catalogue.bursts.memory import BurstMemory
 from agents.catalogue.bursts.ranges import FileRanges, HttpRanges, Ranges
 from agents.catalogue.bursts.sources import EODATA, Sources
 from agents.catalogue.catalogue import Catalogue
+from agents.catalogue.known import NothingKnown
+from agents.catalogue.patience import patiently
+from agents.catalogue.showing import Showing
+from agents.catalogue.sweep import Made, Sweep, remove
 from agents.catalogue.templates import problem_of
 from agents.logs import logger
 from agents.settings import Settings
-from agents.worker.door import run_worker
+from agents.worker.documents import Documents
+from agents.worker.door import beside, run_worker
 from agents.worker.equipment import (
     eodata_options,
     make_indexer,
@@ -26,25 +32,35 @@ from agents.worker.equipment import (
 from agents.worker.loop import Desk, Facts
 from agents.worker.reply import reply
 from infra.minio.ranges import open_ranges
+from infra.postgres.dump import read_rows
 from streams.envelope import Envelope
-from streams.errors import IndexUnavailable, InvalidRequest, SearchError
-from streams.events import IngestionRefused
+from streams.errors import IngesterError, InvalidRequest, ReadModelError
+from streams.events import Event, IngestionRefused, TaskCreated
 from streams.failures import Failure
-from streams.orders import IngestionRequest
-from streams.topics import REQUESTS
+from streams.orders import IngestionRequest, InventoryRequest
+from streams.table import Row
+from streams.topics import INVENTORIES, REQUESTS
 
 _LOG = logger("catalogue")
 
-# A catalogue that is down for longer is said to be so; the request can be sent again.
-_PAUSES_S = (0.0, 2.0, 10.0, 30.0)
+# They wait for catalogues and for object stores, not for us.
+_INVENTORIES_AT_ONCE = 4
+
+_SWEEP_EVERY_S = 2.0
 
 
 class Cataloguing:
     """What the catalogue does with a request."""
 
-    def __init__(self, catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        clock: Callable[[], datetime],
+        sweep: Sweep | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._clock = clock
+        self._sweep = sweep
 
     def begin(self, order: Envelope[IngestionRequest]) -> Facts:
         """Nothing: the first fact of a request is that it is accepted or refused."""
@@ -77,21 +93,53 @@ class Cataloguing:
         _LOG.warning(f"refused: {error}", action="request_refused", area=request.name)
         return [reply(order, refused, "catalogue", self._clock())]
 
-    def _plan(self, request: IngestionRequest, desk: Desk) -> list[Any]:
-        *pauses, last = _PAUSES_S
-        for pause_s in pauses:
-            desk.cancelled.wait(pause_s)
-            try:
-                return list(self._catalogue.plan(request))
-            except (SearchError, IndexUnavailable) as error:
-                _LOG.warning(str(error), action="search_failed", area=request.name)
-        desk.cancelled.wait(last)
-        return list(self._catalogue.plan(request))
+    def _plan(self, request: IngestionRequest, desk: Desk) -> list[Event]:
+        made: list[str] = []
+        try:
+            events = patiently(desk, lambda: self._catalogue.plan(request, made))
+        except IngesterError:
+            if self._catalogue.keeper is not None:
+                remove(self._catalogue.keeper, made, request.name)
+            raise
+        if self._sweep is not None:
+            ours = set(made)
+            records = {
+                event.task: event.scene.record
+                for event in events
+                if isinstance(event, TaskCreated)
+                and event.scene is not None
+                and event.scene.record in ours
+            }
+            self._sweep.watch(
+                Made(request.name, request.request, records, self._clock())
+            )
+        return events
+
+
+class _Projected:
+    """What the read model knows; nothing while it does not answer.
+
+    It spares questions and makes previews exact; no ingestion depends on it.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    def rows(self, keys: Sequence[str]) -> dict[str, Row]:
+        """See `Known.rows`."""
+        if not keys:
+            return {}
+        try:
+            return read_rows(self._dsn, keys)
+        except ReadModelError as error:
+            _LOG.warning(str(error), action="read_model_away")
+            return {}
 
 
 def open_catalogue(settings: Settings) -> Catalogue:
     """The catalogue that the settings describe."""
     keeper = settings.catalogue_records
+    dsn = settings.postgres_dsn.get_secret_value()
     return Catalogue(
         sensors=plugins.make_all("sensor", plugins.names("sensor")),
         searches=cache(partial(plugins.make, "search")),
@@ -101,7 +149,14 @@ def open_catalogue(settings: Settings) -> Catalogue:
         limit_processes=settings.area_processes,
         keeper=make_indexer(keeper, settings) if keeper else None,
         cutters=[open_cutter(settings)],
+        documents=lambda uri: open_documents(settings).read(uri),
+        known=_Projected(dsn) if dsn else NothingKnown(),
     )
+
+
+def open_documents(settings: Settings) -> Documents:
+    """Where posted documents and results are."""
+    return Documents(open_stores(settings), settings.storage_uri)
 
 
 def open_cutter(settings: Settings) -> BurstCutter:
@@ -132,5 +187,35 @@ def _memory(settings: Settings) -> BurstMemory | None:
 
 def run(settings: Settings) -> None:
     """Serve requests until told to stop."""
-    trade = Cataloguing(open_catalogue(settings), lambda: datetime.now(UTC))
-    run_worker("catalogue", IngestionRequest, REQUESTS, trade, settings)
+    catalogue = open_catalogue(settings)
+    sweep = _open_sweep(catalogue)
+    ingesting = Cataloguing(catalogue, _now, sweep)
+    showing = Showing(catalogue, open_documents(settings), _now)
+    with beside(
+        "inventories",
+        InventoryRequest,
+        INVENTORIES,
+        showing,
+        settings,
+        parallel=_INVENTORIES_AT_ONCE,
+    ):
+        run_worker("catalogue", IngestionRequest, REQUESTS, ingesting, settings)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _open_sweep(catalogue: Catalogue) -> Sweep | None:
+    """Looks after records from a thread of its own; None where there is no index."""
+    if catalogue.keeper is None or isinstance(catalogue.known, NothingKnown):
+        return None
+    sweep = Sweep(catalogue.known, catalogue.keeper)
+
+    def look() -> None:
+        while True:
+            time.sleep(_SWEEP_EVERY_S)
+            sweep.look(_now())
+
+    threading.Thread(target=look, name="sweep", daemon=True).start()
+    return sweep
