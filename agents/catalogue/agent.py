@@ -19,6 +19,7 @@ from agents.catalogue.patience import patiently
 from agents.catalogue.showing import Showing
 from agents.catalogue.sweep import Made, Sweep, remove
 from agents.catalogue.templates import problem_of
+from agents.catalogue.trial import Fallback, Nothing, Rules
 from agents.logs import logger
 from agents.settings import Settings
 from agents.worker.documents import Documents
@@ -142,13 +143,20 @@ def open_catalogue(settings: Settings) -> Catalogue:
     dsn = settings.postgres_dsn.get_secret_value()
     return Catalogue(
         sensors=plugins.make_all("sensor", plugins.names("sensor")),
-        searches=cache(partial(plugins.make, "search")),
+        searches=cache(
+            partial(plugins.make, "search", defaults=search_options(settings))
+        ),
         default_searches=settings.catalogue_searches,
         graph_roots=[Path(root) for root in settings.graph_roots],
         limit_downloads=settings.area_downloads,
         limit_processes=settings.area_processes,
         keeper=make_indexer(keeper, settings) if keeper else None,
         cutters=[open_cutter(settings)],
+        rules=Rules(
+            Fallback(settings.catalogue_fallback),
+            Nothing(settings.catalogue_nothing),
+            settings.catalogue_most_scenes,
+        ),
         documents=lambda uri: open_documents(settings).read(uri),
         known=_Projected(dsn) if dsn else NothingKnown(),
     )
@@ -157,6 +165,16 @@ def open_catalogue(settings: Settings) -> Catalogue:
 def open_documents(settings: Settings) -> Documents:
     """Where posted documents and results are."""
     return Documents(open_stores(settings), settings.storage_uri)
+
+
+def search_options(settings: Settings) -> dict[str, str]:
+    """Options that every search has unless its own variables say otherwise."""
+    return {
+        "timeout_s": str(settings.catalogue_timeout_s),
+        "tries": str(settings.catalogue_tries),
+        "per_second": str(settings.catalogue_per_second),
+        "longest_pause_s": str(settings.catalogue_longest_pause_s),
+    }
 
 
 def open_cutter(settings: Settings) -> BurstCutter:

@@ -3,9 +3,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from agents.catalogue.cells import grid_of
 from agents.catalogue.cutter import Cutter, with_parts
@@ -20,7 +22,9 @@ from agents.catalogue.records import RecordKeeper, with_records
 from agents.catalogue.search import Query, SceneSearch
 from agents.catalogue.sensor import Sensor, find_sensor
 from agents.catalogue.templates import check_templates
-from streams.errors import InvalidRequest, PluginError, SearchError
+from agents.catalogue.trial import Rules, search_in_turn
+from agents.catalogue.versions import Rule
+from streams.errors import InvalidRequest, PluginError
 from streams.events import Event
 from streams.model import Stage
 from streams.orders import IngestionRequest
@@ -48,6 +52,8 @@ class Catalogue:
     keeper: RecordKeeper | None = None
     cutters: Sequence[Cutter] = ()
     """What cuts scenes, in order of trial; the rest is for the sensors."""
+    rules: Rules = field(default_factory=Rules)
+    """How searches are tried."""
     documents: Callable[[str], bytes] = _nowhere
     """Text of a posted document by its URI."""
     known: Known = field(default_factory=NothingKnown)
@@ -78,7 +84,7 @@ class Catalogue:
         warnings: list[str] = []
         for part in (
             lambda: grid_of(request, self._sensor(request)),
-            lambda: filters_of(request.parameters),
+            lambda: self._filters(request),
             lambda: check_templates(request.annotations_urls),
             lambda: self._searches(request),
             lambda: warnings.extend(check_graphs(request, self.graph_roots)),
@@ -120,9 +126,7 @@ class Catalogue:
         sensor = self._sensor(request)
         area = shapely.from_geojson(request.geometry)
         if posted is None:
-            query = Query(sensor, area, request.start_time, request.end_time)
-            filters = filters_of(request.parameters)
-            found = self._search(request, query, filters)
+            found = self._search(request, area)
             found = page(found, request.page, request.limit)
         else:
             found = taken(posted, sensor)
@@ -201,23 +205,25 @@ class Catalogue:
             return {}
         return self.keeper.instances(request.layers)
 
-    def _search(
-        self, request: IngestionRequest, query: Query, filters: Sequence[Filter]
-    ) -> Inventory:
-        """The answer of the first search that finds scenes."""
-        failed: list[SearchError] = []
-        answer: Inventory | None = None
-        for search in self._searches(request).values():
-            if not search.supports(query.sensor.constellation):
-                continue
-            try:
-                found = list(search.search(query))
-            except SearchError as error:
-                failed.append(error)
-                continue
-            answer = take_inventory(found, query.area, query.start, query.end, filters)
-            if answer.scenes:
-                return answer
-        if failed:
-            raise SearchError("; ".join(map(str, failed))) from failed[0]
-        return answer or Inventory((), ())
+    def _filters(self, request: IngestionRequest) -> list[Filter]:
+        return filters_of(request.parameters, self._sensor(request).constellation)
+
+    def _search(self, request: IngestionRequest, area: BaseGeometry) -> Inventory:
+        """What is kept of the searches' answers."""
+        filters = self._filters(request)
+        query = Query(
+            self._sensor(request),
+            area,
+            request.start_time,
+            request.end_time,
+            tuple(filters),
+        )
+        take = partial(
+            take_inventory,
+            area=area,
+            start=query.start,
+            end=query.end,
+            filters=filters,
+            versions=Rule(request.versions),
+        )
+        return search_in_turn(self._searches(request), query, take, self.rules)

@@ -23,6 +23,8 @@ class Inventory:
     """Place of a tile in its chain, by scene and tile, where it was told to us."""
     more: bool = False
     """There is another page."""
+    searched: tuple[str, ...] = ()
+    """The searches that were asked, in order, and how each answered."""
 
 
 Told = Callable[[str, int, int], None]

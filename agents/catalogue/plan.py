@@ -104,6 +104,7 @@ def plan(
         scenes=len(inventory.scenes),
         tiles=tiles,
         left_out=inventory.left_out,
+        searched=inventory.searched,
     )
     return [accepted, *tasks, listed]
 

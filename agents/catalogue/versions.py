@@ -27,6 +27,7 @@ from typing import Final
 
 import shapely
 from shapely.errors import ShapelyError
+from shapely.geometry.base import BaseGeometry
 
 from streams.model import LeftOut, Scene
 
@@ -166,7 +167,7 @@ def _same_ground(one: Scene, other: Scene) -> bool:
         return True  # names alone say so
 
 
-def _overlap(first: shapely.Geometry | None, second: shapely.Geometry | None) -> bool:
+def _overlap(first: BaseGeometry | None, second: BaseGeometry | None) -> bool:
     if first is None or second is None or not (first.area and second.area):
         return True
     shared = shapely.make_valid(first).intersection(shapely.make_valid(second))
