@@ -31,6 +31,9 @@ class Swath:
     width: float = 1.0
     """Degrees."""
     south: float = 54.0
+    corners: Sequence[tuple[float, float, float, float]] = ()
+    """Longitude and latitude of the first and the last pixel of each line of the grid;
+    empty: as the other fields say."""
     ids: Sequence[int] = ()
     """Numbers of burst cycles; empty: the annotation has none."""
     without_line: int = -1
@@ -47,6 +50,15 @@ class Swath:
         burst = min(line // self.lines, self.bursts - 1)
         inside = line - burst * self.lines
         return self.first_s + burst * CYCLE_S + inside * LINE_S
+
+    def place(self, line: int, pixel: int) -> tuple[float, float]:
+        """Longitude and latitude of a point of the grid."""
+        share = pixel / (self.samples - 1)
+        if not self.corners:
+            longitude = self.west + self.width * share
+            return (longitude + 180) % 360 - 180, self.latitude(self.second(line))
+        near_x, near_y, far_x, far_y = self.corners[self.grid_lines.index(line)]
+        return near_x + (far_x - near_x) * share, near_y + (far_y - near_y) * share
 
     def latitude(self, second: float) -> float:
         """Where the satellite looks at a time."""
@@ -177,14 +189,12 @@ def _burst(swath: Swath, number: int, at: Callable[[float], str]) -> str:
 
 
 def _point(swath: Swath, line: int, pixel: int, at: Callable[[float], str]) -> str:
-    second = swath.second(line)
-    longitude = swath.west + swath.width * pixel / (swath.samples - 1)
-    longitude = (longitude + 180) % 360 - 180
+    longitude, latitude = swath.place(line, pixel)
     return f"""
       <geolocationGridPoint>
-        <azimuthTime>{at(second)}</azimuthTime>
+        <azimuthTime>{at(swath.second(line))}</azimuthTime>
         <line>{line}</line><pixel>{pixel}</pixel>
-        <latitude>{swath.latitude(second):.15e}</latitude>
+        <latitude>{latitude:.15e}</latitude>
         <longitude>{longitude:.15e}</longitude>
       </geolocationGridPoint>"""
 

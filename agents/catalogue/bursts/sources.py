@@ -20,6 +20,11 @@ _EODATA = tuple(
     for kind in ("{MODE}_{PRODUCT_TYPE}__1S", "{PRODUCT_TYPE}")
 )
 
+_NONE = (
+    "no source of annotations is set up (INGESTER_CATALOGUE_ANNOTATIONS, "
+    "INGESTER_EODATA_ACCESS_KEY, or annotations_urls of the request)"
+)
+
 _PUBLIC_GS = "https://storage.googleapis.com/"
 
 
@@ -65,7 +70,7 @@ class Sources:
                     passing.append(str(error))
         if passing:
             raise SearchError(f"annotations of '{scene.name}': {'; '.join(passing)}")
-        raise ProductNotFound("; ".join(problems) or "no source of them is known")
+        raise ProductNotFound("; ".join(problems) or _NONE)
 
     def _open(self, uri: str, scene: Scene) -> Product:
         ranges = self._reader(uri)
