@@ -18,7 +18,6 @@ from streams.orders import (
     InventoryRequest,
     LayerReleased,
     Notice,
-    Outgoing,
     ProcessOrder,
 )
 
@@ -211,27 +210,14 @@ TOPICS = (
     TABLE,
 )
 
-_OF_OUTGOING: dict[type[Any], Topic] = {
-    MESSAGES[name]: topic
-    for topic in (DOWNLOADS, PROCESSES, RELEASES, NOTICES, AREAS)
-    for name in topic.messages
+_OF: dict[type[Any], Topic] = {
+    MESSAGES[name]: topic for topic in TOPICS for name in topic.messages
 }
 
 
-def of_outgoing(message: Outgoing) -> Topic:
-    """Where the fold's orders and notices go."""
-    return _OF_OUTGOING[type(message)]
-
-
-def of_report(message: Message) -> Topic:
-    """Where what a worker says goes: facts to the log, signs of life beside it."""
-    match message:
-        case InventoryProgress():
-            return INVENTORY_PROGRESS
-        case Heartbeat():
-            return PROGRESS
-        case _:
-            return TASKS
+def topic_of(message: Message) -> Topic:
+    """Where a message goes."""
+    return _OF[type(message)]
 
 
 def key_of(message: Message) -> str:

@@ -30,7 +30,7 @@ from streams.orders import (
     InventoryRequest,
     ProcessOrder,
 )
-from streams.topics import key_of, of_report
+from streams.topics import key_of, topic_of
 
 M = TypeVar(
     "M", bound=DownloadOrder | ProcessOrder | IngestionRequest | InventoryRequest
@@ -266,7 +266,7 @@ class Worker(Generic[M]):
     def _send(self, facts: Facts) -> None:
         for fact in facts:
             message: Message = fact.message
-            self._sink.send(pack(of_report(message).name, key_of(message), fact))
+            self._sink.send(pack(topic_of(message).name, key_of(message), fact))
 
     def _pause_or_resume(self) -> None:
         """A busy worker takes no order, but keeps polling: it stays in the group."""
