@@ -127,7 +127,7 @@ def _text(value: object) -> str:
 def _session(asf: Any, manners: Manners) -> Any:
     """A session of the library with our manners."""
 
-    class Paced(asf.ASFSession):  # type: ignore[misc,name-defined]  # imported late
+    class Paced(asf.ASFSession):  # type: ignore[misc]  # imported late
         """Waits for its turn."""
 
         def send(self, request: Any, **options: Any) -> Any:

@@ -127,9 +127,7 @@ def listing_of(product: Any) -> Listing:
         name=str(said.get("title") or said["id"]),
         date=utc(str(said["start_datetime"])),
         footprint="" if geometry is None else str(shapely.to_wkt(geometry, 9)),
-        facts={
-            fact: _text(value) for fact, value in found.items() if value is not None
-        },
+        facts={fact: _text(value) for fact, value in found.items()},
         metadata={
             "uuid": str(said.get("uid") or said["id"]),
             "download_link": link,
@@ -139,6 +137,8 @@ def listing_of(product: Any) -> Listing:
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return ""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
