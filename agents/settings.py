@@ -206,6 +206,11 @@ class Settings(BaseSettings):
     gateway_wait_s: float = _of(
         10.0, "Wait for so long until a wish is projected.", "gateway"
     )
+    gateway_inventory_wait_s: float = _of(
+        30.0,
+        "An answer waits so long for its inventory; then it says where.",
+        "gateway",
+    )
     gateway_events_clients: int = _of(
         100, "Clients that may follow areas at a time.", "gateway"
     )
