@@ -65,7 +65,11 @@ def scene_of(listing: Listing, sensor: Sensor) -> Scene | LeftOut:
     name = listing.name.removesuffix(".SAFE")
     fields = sensor.fields(name)
     if fields is None:
-        return LeftOut(name, f"its name is not of a product of {sensor.constellation}")
+        return LeftOut(
+            name,
+            sensor.problem(name)
+            or f"its name is not of a product of {sensor.constellation}",
+        )
     date = listing.date or _named_date(fields)
     if date is None:
         return LeftOut(name, "neither its name nor the catalogue tells its date")

@@ -31,7 +31,7 @@ def widened(area: BaseGeometry, metres: float) -> BaseGeometry:
     """The area and everything that is at most so many metres from it.
 
     Args:
-        area: polygon or multipolygon on Earth, EPSG:4326.
+        area: polygon, multipolygon, line or point on Earth, EPSG:4326.
         metres: 0 or more, some hundred kilometres at most.
 
     Returns:
@@ -44,17 +44,19 @@ def widened(area: BaseGeometry, metres: float) -> BaseGeometry:
 
 def _lines(area: BaseGeometry) -> Iterator[NDArray[np.float64]]:
     """The outline in pieces of a few vertices, each beginning where the last ended."""
-    for ring in shapely.get_parts(shapely.get_rings(shapely.get_parts(area))):
+    outline = area.boundary if shapely.get_dimensions(area) == 2 else area
+    for ring in shapely.get_parts(outline):
         points = shapely.get_coordinates(shapely.segmentize(ring, _STEP_DEG))
-        for begin in range(0, len(points) - 1, _TOGETHER - 1):
+        for begin in range(0, max(1, len(points) - 1), _TOGETHER - 1):
             yield points[begin : begin + _TOGETHER]
 
 
 def _around(line: NDArray[np.float64], metres: float) -> BaseGeometry:
     """What is near a short line: a buffer in the plane that touches its middle."""
     middle = line[len(line) // 2]
+    flat = _to_plane(line, middle)
     near = shapely.buffer(
-        shapely.LineString(_to_plane(line, middle)),
+        shapely.LineString(flat) if len(flat) > 1 else shapely.Point(flat[0]),
         metres * _STRETCH * _OUTSIDE,
         quad_segs=_SIDES,
     )

@@ -200,5 +200,11 @@ def test_area_by_the_pole_grows_over_it():
     assert shapely.covers(wide, box(-180, 89.95, 180, 90))
 
 
+def test_point_becomes_a_circle():
+    outline = shapely.get_coordinates(widened(shapely.Point(9.5, 54), 1_000).boundary)
+    found = distances_m(outline, box(9.5, 54, 9.5000001, 54.0000001))
+    assert 999.9 <= min(found) <= max(found) <= 1_020
+
+
 def test_no_metres_change_nothing():
     assert widened(DENMARK, 0) is DENMARK

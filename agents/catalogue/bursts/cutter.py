@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
+from threading import Event
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -14,18 +15,18 @@ from agents.catalogue.bursts.memory import BurstMemory
 from agents.catalogue.bursts.sources import Sources
 from agents.catalogue.cells import keeps_whole
 from agents.catalogue.inventory import Inventory, Told, silent
+from agents.catalogue.metres import widened
 from agents.catalogue.versions import version_of
 from agents.logs import logger
 from streams.errors import InvalidRequest, ProductNotFound, StoreError
-from streams.meridian import on_earth
 from streams.model import LeftOut, Part, Scene
 from streams.orders import IngestionRequest
 
 _LOG = logger("catalogue")
 
-# An area is taken this much larger, as the reference does; its burst polygons were
-# without the overlap of neighbours, ours are whole.
-BUFFER_DEG = 0.05
+# An area is taken this much larger, 0.05 degrees of latitude, as the reference does;
+# its burst polygons were without the overlap of neighbours, ours are whole.
+BUFFER_M = 5_560
 
 # Scenes whose annotations are read at the same time: it is waiting for the most part.
 _AT_ONCE = 8
@@ -64,7 +65,7 @@ class BurstCutter:
             InvalidRequest: no scene at all has annotations.
             SearchError: a source of them does not answer.
         """
-        read = partial(self._bursts, request)
+        read = partial(self._bursts, request, Event())
         found: list[tuple[Burst, ...] | str] = []
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="bursts") as threads:
             for bursts in threads.map(read, scenes):
@@ -75,10 +76,16 @@ class BurstCutter:
         return _chosen(zip(scenes, found, strict=True), area)
 
     def _bursts(
-        self, request: IngestionRequest, scene: Scene
+        self, request: IngestionRequest, forgetful: Event, scene: Scene
     ) -> tuple[Burst, ...] | str:
-        """All bursts of a scene, or why they cannot be read."""
-        known = self._recall(scene.name)
+        """All bursts of a scene, or why they cannot be read.
+
+        Args:
+            request: wants them.
+            forgetful: set when the memory does not answer; it is then left alone.
+            scene: an IW or EW SLC product.
+        """
+        known = self._recall(scene.name, forgetful)
         if known is not None:
             return known
         try:
@@ -92,29 +99,30 @@ class BurstCutter:
                     action="burst_doubted",
                     scene=scene.name,
                 )
-        self._keep(scene.name, bursts)
+        self._keep(scene.name, bursts, forgetful)
         return bursts
 
-    def _recall(self, product: str) -> tuple[Burst, ...] | None:
-        if self._memory is None:
+    def _recall(self, product: str, forgetful: Event) -> tuple[Burst, ...] | None:
+        if self._memory is None or forgetful.is_set():
             return None
         try:
             return self._memory.recall(product)
         except StoreError as error:
-            _warn(error)
+            _forget(forgetful, error)
             return None
 
-    def _keep(self, product: str, bursts: Sequence[Burst]) -> None:
-        if self._memory is None:
+    def _keep(self, product: str, bursts: Sequence[Burst], forgetful: Event) -> None:
+        if self._memory is None or forgetful.is_set():
             return
         try:
             self._memory.keep(product, bursts)
         except StoreError as error:
-            _warn(error)
+            _forget(forgetful, error)
 
 
-def _warn(error: StoreError) -> None:
-    # Reading annotations again costs time, not the request.
+def _forget(forgetful: Event, error: StoreError) -> None:
+    """Reading annotations again costs time, waiting for a store costs the request."""
+    forgetful.set()
     _LOG.warning(f"bursts are not remembered: {error}", action="bursts_not_remembered")
 
 
@@ -122,7 +130,7 @@ def _chosen(
     found: Iterable[tuple[Scene, tuple[Burst, ...] | str]], area: BaseGeometry
 ) -> Inventory:
     """Of every scene the bursts that are wanted, and why others are not."""
-    wanted = on_earth(shapely.buffer(area, BUFFER_DEG))
+    wanted = widened(area, BUFFER_M)
     shapely.prepare(wanted)
     kept: list[Scene] = []
     left_out: list[LeftOut] = []
