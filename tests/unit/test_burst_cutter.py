@@ -17,9 +17,11 @@ from agents.catalogue.bursts.cutter import BurstCutter
 from agents.catalogue.bursts.memory import BurstMemory
 from agents.catalogue.bursts.ranges import FileRanges
 from agents.catalogue.bursts.sources import Sources
+from agents.catalogue.catalogue import Catalogue
 from agents.catalogue.cutter import with_parts
 from agents.catalogue.inventory import Inventory
 from agents.catalogue.plan import linked, plan, settings_of
+from agents.catalogue.searches.local import LocalSearch
 from agents.catalogue.sensors.sentinel1 import Sentinel1Sensor
 from agents.catalogue.templates import check_templates, filled
 from infra.files.store import FileStore
@@ -121,7 +123,9 @@ def test_area_is_taken_a_little_larger(tmp_path):
 def test_area_in_an_overlap_gets_both_bursts(tmp_path):
     Safe().folder(tmp_path)
     # Burst 2 begins at 54.1655, burst 1 ends at 54.1845.
-    found = cut(in_folder(tmp_path), a_scene(), area=shapely.Point(9.5, 54.175))
+    found = cut(
+        in_folder(tmp_path), a_scene(), area=shapely.box(9.5, 54.174, 9.501, 54.176)
+    )
     assert [part.number for scene in found.scenes for part in scene.parts] == [1, 2]
 
 
@@ -230,7 +234,8 @@ def test_scene_without_annotations_is_left_out_and_told(tmp_path):
     assert reason.scene == other
     assert reason.reason == (
         f"no annotations: {tmp_path}/{other}.SAFE: not there; "
-        f"{tmp_path}/{other}.zip: not there"
+        f"{tmp_path}/{other}.zip: not there; "
+        f"{tmp_path}/{other}.SAFE.zip: not there"
     )
 
 
@@ -363,19 +368,26 @@ def test_memory_gives_back_what_was_kept(tmp_path):
 
 
 class AwayStore(FileStore):
-    """A store that does not answer."""
+    """A store that does not answer, and counts how often it is asked."""
+
+    asked = 0
 
     def get(self, uri, target):
+        self.asked += 1
         raise StoreUnavailable("away")
 
     def put(self, uri, source):
+        self.asked += 1
         raise StoreUnavailable("away")
 
 
-def test_store_that_is_away_costs_time_but_not_the_request(tmp_path):
+def test_store_that_is_away_does_not_stop_a_request_and_is_asked_once(tmp_path):
     Safe().folder(tmp_path)
-    memory = BurstMemory(AwayStore(), f"file://{tmp_path}/store")
-    assert len(cut(in_folder(tmp_path, memory), a_scene()).scenes) == 1
+    store = AwayStore()
+    cutter = in_folder(tmp_path, BurstMemory(store, f"file://{tmp_path}/store"))
+    for requests in (1, 2):
+        assert len(cut(cutter, a_scene()).scenes) == 1
+        assert store.asked == requests
 
 
 # -- chains and tasks
@@ -411,10 +423,9 @@ def test_tasks_tell_what_a_tile_needs(tmp_path):
 
 @real
 def test_tutorial_payload_lists_the_official_bursts_of_the_real_annotations():
-    name = next(REAL.glob("S1A_IW_SLC*.zip")).stem
     payload = json.loads((PAYLOADS / "DenmarkDemoS1.json").read_text())
     # The same request, for where and when the real product was acquired.
-    del payload["scene_type"]["parameters"]["relativeorbitnumber"]
+    payload["scene_type"]["parameters"]["relativeorbitnumber"] = "71"
     del payload["geometry"]
     square = shapely.box(-116.44, 38.14, -116.43, 38.15)
     payload |= {
@@ -424,9 +435,14 @@ def test_tutorial_payload_lists_the_official_bursts_of_the_real_annotations():
         "annotations_urls": [f"{REAL.resolve()}/{{SCENE}}.zip"],
     }
     request = read_payload(json.dumps(payload), request="r", by="tests")
-    found = cut(
-        BurstCutter(Sources(FILES)), a_scene(name), area=square, request=request
+    catalogue = Catalogue(
+        sensors={"sentinel1": SENSOR},
+        searches=lambda name: LocalSearch(REAL),
+        default_searches=["local"],
+        graph_roots=[],
+        cutters=[BurstCutter(Sources(FILES))],
     )
+    found = catalogue.inventory(request)
     (scene,) = found.scenes
     # Between IW1 and IW2; with its margin from 38.09 to 38.20. At 116.43 degrees west
     # IW1's cycle 151203 goes from 38.11 to 38.30, 151204 from 37.94 to 38.13, and IW2's
@@ -436,7 +452,11 @@ def test_tutorial_payload_lists_the_official_bursts_of_the_real_annotations():
         "071_151204_IW1",
         "071_151203_IW2",
     ]
-    assert found.left_out[0].reason.startswith("24 of 27 bursts do not meet the area")
+    reasons = [item.reason for item in found.left_out if item.scene == scene.name]
+    assert [reason.partition(":")[0] for reason in reasons] == [
+        "24 of 27 bursts do not meet the area"
+    ]
+    assert scene.metadata["download_link"] == f"{REAL.resolve()}/{scene.name}.zip"
 
 
 @real

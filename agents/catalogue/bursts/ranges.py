@@ -2,6 +2,7 @@
 """Bytes of files somewhere else, a few at a time."""
 
 import os
+import time
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,8 @@ from streams.errors import DamagedProduct, ProductNotFound, ProviderError
 
 # What is read of one file at most.
 LARGEST = 32 << 20
+
+_BLOCK = 64 << 10
 
 
 class Ranges(Protocol):
@@ -92,6 +95,7 @@ class HttpRanges:
 
     # A server that is silent for so long is not asked any further.
     _TIMEOUT = urllib3.Timeout(connect=10, read=60)
+    _WHOLE_S = 300.0
     _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
     # Of a body that is cut; refusals that may pass are tried again by urllib3.
     _TRIES = 3
@@ -146,15 +150,25 @@ class HttpRanges:
                 raise DamagedProduct(
                     f"{shown(uri)}: its server sends whole files, not byte ranges"
                 )
-            # A server that sends more than it was asked for is not listened to.
-            content = answer.read(at_most + 1)
-            if len(content) > at_most:
-                raise ProviderError(f"{shown(uri)}: more bytes than asked for")
+            content = self._body(answer, uri, at_most)
         except BaseException:
             answer.close()
             raise
         answer.release_conn()
         return content, size
+
+    def _body(self, answer: urllib3.BaseHTTPResponse, uri: str, at_most: int) -> bytes:
+        content = bytearray()
+        deadline = time.monotonic() + self._WHOLE_S
+        while block := answer.read1(_BLOCK):
+            content += block
+            # A server that sends more than it was asked for is not listened to, and
+            # one that sends a byte now and then not for ever.
+            if len(content) > at_most:
+                raise ProviderError(f"{shown(uri)}: more bytes than asked for")
+            if time.monotonic() > deadline:
+                raise ProviderError(f"{shown(uri)}: not sent in {self._WHOLE_S:g} s")
+        return bytes(content)
 
 
 def _judge(answer: urllib3.BaseHTTPResponse, uri: str) -> None:

@@ -96,7 +96,7 @@ def _uris(template: str, scene: Scene, area: str) -> Iterator[str]:
     if file_name(uri).endswith((".zip", ".SAFE")):
         yield uri
     else:
-        for ending in (".SAFE", ".zip"):
+        for ending in (".SAFE", ".zip", ".SAFE.zip"):
             yield f"{uri.rstrip('/')}/{scene.name}{ending}"
 
 
