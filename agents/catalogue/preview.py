@@ -49,6 +49,8 @@ class Preview:
     neighbours: Mapping[str, Neighbours]
     estimate: Estimate
     warnings: tuple[str, ...]
+    facts: tuple[Event, ...]
+    """What the log would be told."""
     more: bool
     """There is another page."""
 
@@ -126,6 +128,7 @@ def preview(
         linked(area, tiles, known_chains(known, area, tiles)),
         _estimate(listed, tiles, known_tiles(known, area, tiles), area),
         tuple(warnings),
+        tuple(facts),
         more,
     )
 
