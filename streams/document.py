@@ -115,8 +115,6 @@ def _scene(
         "source_id": scene.name,
         "tags": dict(sorted(scene.tags.items())),
     }
-    if scene.fields:
-        members["fields"] = scene.fields
     if one.tiles:
         members["tiles"] = [
             _tile(settings, tile, scene.footprint, neighbours, area)

@@ -29,6 +29,9 @@ from streams.orders import IngestionRequest
 
 _SUBJECT = "scenes document"
 
+# What the Go ingester told of its own state in 2022.
+_IGNORED = frozenset({"Ingested", "OwnRecord", "ProductName"})
+
 # More would only hide the first ones.
 _SHOWN = 50
 
@@ -143,9 +146,6 @@ class _Scene(_Strict):
     tags: Annotated[dict[str, str] | None, _Object] = Field(
         None, validation_alias=AliasChoices("tags", "Tags")
     )
-    fields_: Annotated[dict[str, str] | None, _Object] = Field(
-        None, validation_alias="fields"
-    )
     tiles: Annotated[list[_Tile] | None, _Object] = Field(
         None, validation_alias=AliasChoices("tiles", "Tiles")
     )
@@ -234,7 +234,7 @@ def _known(location: Sequence[str | int]) -> list[str]:
             model = _Mapped if model is _SceneData else _Tile
         elif name in ("data", "Data"):
             model = _TileData if model is _Tile else _SceneData
-    return sorted(name.rstrip("_") for name in model.model_fields if name.islower())
+    return sorted(name for name in model.model_fields if name not in _IGNORED)
 
 
 def _short(value: Any) -> str:
@@ -402,7 +402,7 @@ def _scene(one: _Scene) -> Scene:
         _utc(data.date),
         one.wkt,
         tuple(_part(tile, one.wkt) for tile in one.tiles or ()),
-        one.fields_ or {},
+        {},
         metadata,
         one.tags or {},
         data.record_id,

@@ -29,7 +29,7 @@ def taken(document: Document, sensor: Sensor) -> Inventory:
 
 
 def _known(scene: Scene, sensor: Sensor) -> Scene:
-    fields = (sensor.fields(scene.name) or {}) | scene.fields
+    fields = sensor.fields(scene.name) or {}
     tags = sensor.tags(fields) | scene.tags
     constellation = sensor.constellation
     scene = replace(scene, constellation=constellation, fields=fields, tags=tags)
