@@ -182,19 +182,29 @@ def open_cutter(settings: Settings) -> BurstCutter:
 
     Without an object store every annotation is read again each time.
     """
+    return BurstCutter(open_sources(settings), _memory(settings))
+
+
+def open_sources(settings: Settings) -> Sources:
+    """Where annotations of Sentinel-1 are read, as the settings say.
+
+    Raises:
+        InvalidRequest: one of the templates is no URL.
+    """
     web = HttpRanges()
     ranges: dict[str, Ranges] = {"/": FileRanges(), "file://": FileRanges()}
     ranges |= {"http://": web, "https://": web}
-    sources = [s for s in settings.catalogue_annotations if s != EODATA]
+    templates = list(settings.catalogue_annotations)
     if settings.s3_endpoint:
         ranges["s3://"] = open_ranges(s3_options(settings))
     if settings.eodata_access_key.get_secret_value():
         ranges[f"s3://{EODATA}/"] = open_ranges(eodata_options(settings))
-        sources = list(settings.catalogue_annotations)
-    for template in sources:
+    else:
+        templates = [template for template in templates if template != EODATA]
+    for template in templates:
         if template != EODATA and (problem := problem_of(template)):
             raise InvalidRequest("settings", [f"CATALOGUE_ANNOTATIONS: {problem}"])
-    return BurstCutter(Sources(ranges, sources), _memory(settings))
+    return Sources(ranges, templates)
 
 
 def _memory(settings: Settings) -> BurstMemory | None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import shapely
 
+from agents.catalogue.agent import open_sources
 from agents.catalogue.bursts.burst import Burst
 from agents.catalogue.bursts.cutter import BurstCutter
 from agents.catalogue.bursts.memory import BurstMemory
@@ -24,6 +25,7 @@ from agents.catalogue.plan import linked, plan, settings_of
 from agents.catalogue.searches.local import LocalSearch
 from agents.catalogue.sensors.sentinel1 import Sentinel1Sensor
 from agents.catalogue.templates import check_templates, filled
+from agents.settings import load_settings
 from infra.files.store import FileStore
 from streams.errors import (
     InvalidRequest,
@@ -328,6 +330,40 @@ def test_only_url_of_annotations_is_the_link_to_the_product():
     assert links == [f"gs://bucket/2022/{NAME}.zip", "https://a/b"]
     two = a_request(annotations_urls=["/a/{SCENE}", "/b/{SCENE}"])
     assert linked(two, scenes) == scenes
+
+
+SECRETS = {"eodata_access_key": "key", "eodata_secret_key": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "service", "ranges"),
+    [
+        ({}, [], set()),
+        (SECRETS, ["eodata"], {"s3://eodata/"}),
+        (
+            {**SECRETS, "catalogue_annotations": "/a/{SCENE},eodata"},
+            ["/a/{SCENE}", "eodata"],
+            {"s3://eodata/"},
+        ),
+        ({"catalogue_annotations": "/a,eodata"}, ["/a"], set()),
+        (
+            {"catalogue_annotations": "", "s3_endpoint": "http://127.0.0.1:9"},
+            [],
+            {"s3://"},
+        ),
+    ],
+)
+def test_settings_say_where_annotations_are(settings, service, ranges):
+    sources = open_sources(load_settings(**settings))
+    assert list(sources.service) == service
+    everywhere = {"/", "file://", "http://", "https://"}
+    assert set(sources.ranges) == everywhere | ranges
+
+
+def test_settings_with_an_impossible_template_are_refused():
+    settings = load_settings(catalogue_annotations="ftp://a/{SCENE}")
+    with pytest.raises(InvalidRequest, match="CATALOGUE_ANNOTATIONS: 'ftp://a"):
+        open_sources(settings)
 
 
 # -- what is remembered
