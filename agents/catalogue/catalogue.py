@@ -126,7 +126,7 @@ class Catalogue:
         sensor = self._sensor(request)
         area = shapely.from_geojson(request.geometry)
         if posted is None:
-            found = self._search(request, area)
+            found = self._search(request, area, told)
             found = page(found, request.page, request.limit)
         else:
             found = taken(posted, sensor)
@@ -208,7 +208,9 @@ class Catalogue:
     def _filters(self, request: IngestionRequest) -> list[Filter]:
         return filters_of(request.parameters, self._sensor(request).constellation)
 
-    def _search(self, request: IngestionRequest, area: BaseGeometry) -> Inventory:
+    def _search(
+        self, request: IngestionRequest, area: BaseGeometry, told: Told
+    ) -> Inventory:
         """What is kept of the searches' answers."""
         filters = self._filters(request)
         query = Query(
@@ -226,4 +228,5 @@ class Catalogue:
             filters=filters,
             versions=Rule(request.versions),
         )
-        return search_in_turn(self._searches(request), query, take, self.rules)
+        searches = self._searches(request)
+        return search_in_turn(searches, query, take, self.rules, told)

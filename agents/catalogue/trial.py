@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
-from agents.catalogue.inventory import Inventory
+from agents.catalogue.inventory import Inventory, Told, silent
 from agents.catalogue.search import Query, SceneSearch
 from streams.errors import InvalidRequest, SearchError
 from streams.model import LeftOut, Scene
@@ -51,6 +51,7 @@ def search_in_turn(
     query: Query,
     take: Callable[[Iterable[Scene | LeftOut]], Inventory],
     rules: Rules,
+    told: Told = silent,
 ) -> Inventory:
     """What is kept of the searches' answers, by the rules.
 
@@ -62,6 +63,7 @@ def search_in_turn(
         query: what is looked for.
         take: what is kept of an answer.
         rules: when the next is asked, and what nothing means.
+        told: hears how many were listed.
 
     Raises:
         InvalidRequest: no search has scenes of the constellation, one lists too many,
@@ -85,7 +87,7 @@ def search_in_turn(
     answer: Inventory | None = None
     for name, search in asked.items():
         try:
-            found = _listed(name, search, query, rules.most)
+            found = _listed(name, search, query, rules.most, told)
         except SearchError as error:
             failed.append(error)
             searched.append(f"{name}: failed: {error}")
@@ -105,8 +107,13 @@ def search_in_turn(
     return replace(answer, searched=tuple(searched))
 
 
-def _listed(name: str, search: SceneSearch, query: Query, most: int) -> Found:
-    found = list(islice(search.search(query), most + 1))
+def _listed(
+    name: str, search: SceneSearch, query: Query, most: int, told: Told
+) -> Found:
+    found: Found = []
+    for scene in islice(search.search(query), most + 1):
+        found.append(scene)
+        told(f"search {name}", len(found), 0)
     if len(found) > most:
         raise InvalidRequest(
             "payload",
