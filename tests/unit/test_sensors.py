@@ -2,6 +2,7 @@
 """Names of products: what is read in them, and what is said of a wrong one."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -192,6 +193,12 @@ def test_every_placeholder_of_a_name(name):
     sensor = find_sensor(name, SENSORS)
     assert sensor.fields(name) == FIELDS[name]
     assert sensor.problem(name) == ""
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_placeholders_are_documented(name):
+    page = Path("docs/reference/names.md").read_text("utf-8")
+    assert [key for key in FIELDS[name] if f"`{key}`" not in page] == []
 
 
 @pytest.mark.parametrize("name", FIELDS)
