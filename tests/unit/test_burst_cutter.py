@@ -4,8 +4,8 @@
 import json
 import re
 import shutil
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,9 @@ from agents.catalogue.bursts.sources import Sources
 from agents.catalogue.catalogue import Catalogue
 from agents.catalogue.cutter import with_parts
 from agents.catalogue.inventory import Inventory
+from agents.catalogue.known import NothingKnown
 from agents.catalogue.plan import linked, plan, settings_of
+from agents.catalogue.preview import preview
 from agents.catalogue.searches.local import LocalSearch
 from agents.catalogue.sensors.sentinel1 import Sentinel1Sensor
 from agents.catalogue.templates import check_templates, filled
@@ -35,7 +37,7 @@ from streams.errors import (
     StoreUnavailable,
 )
 from streams.events import TaskCreated
-from streams.model import Kind, LeftOut, Scene
+from streams.model import Kind, LeftOut, Scene, Stage
 from streams.payload import read_payload
 from tests.safe import CYCLE_S, NAME, Safe, Swath, three_swaths
 
@@ -495,27 +497,79 @@ def test_tutorial_payload_lists_the_official_bursts_of_the_real_annotations():
     assert scene.metadata["download_link"] == f"{REAL.resolve()}/{scene.name}.zip"
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A search that gives the scenes of a recorded answer."""
+
+    scenes: list[Scene]
+
+    def supports(self, constellation):
+        return constellation == "sentinel1"
+
+    def search(self, query):
+        return iter(self.scenes)
+
+
+def recorded(file):
+    answer = json.loads((PAYLOADS / file).read_text())
+    return [feature["properties"] for feature in answer["features"]]
+
+
+def in_order_of_time(tiles):
+    return sorted(tiles, key=lambda tile: tile.get("AnxTime", tile.get("anx_time")))
+
+
 @real
-def test_recorded_tiles_are_reproduced_for_the_same_bursts(tmp_path):
-    """Of the answers that the reference shows: swath, number, time, first corners."""
-    answer = json.loads((PAYLOADS / "denmark-s1-tiles-response.json").read_text())
+def test_recorded_tiles_are_reproduced_for_the_same_scenes_and_bursts(tmp_path):
+    """All that the reference answers of its tiles but their names, and their outline,
+    which was without the overlap: its first corners are the same."""
     payload = (PAYLOADS / "DenmarkDemoS1.json").read_text()
     request = read_payload(payload, request="r", by="tests")
-    area = shapely.from_geojson(request.geometry)
-    for feature in answer["features"]:
-        tiles = sorted(feature["properties"]["Tiles"], key=lambda t: t["AnxTime"])
-        name = feature["properties"]["source_id"]
-        Safe(name=name, swaths=(_as_recorded(tiles),)).folder(tmp_path)
-        found = cut(in_folder(tmp_path), a_scene(name), area=area, request=request)
-        (scene,) = found.scenes
-        assert [(part.swath, part.number) for part in scene.parts] == [
-            (tile["Data"]["swath_id"], tile["Data"]["tile_nr"]) for tile in tiles
-        ]
-        for part, tile in zip(scene.parts, tiles, strict=True):
-            assert abs(part.anx_time - tile["AnxTime"]) <= 1
-            ours = shapely.from_wkt(part.footprint).exterior.coords
-            theirs = shapely.from_wkt(tile["GeometryWKT"]).exterior.coords
-            assert (ours[0], ours[3]) == (theirs[0], theirs[3])
+    scenes, answer = [], recorded("denmark-s1-tiles-response.json")
+    for one in answer:
+        name = one["source_id"]
+        swath = _as_recorded(in_order_of_time(one["Tiles"]))
+        Safe(name=name, swaths=(swath,)).folder(tmp_path)
+        date = datetime.fromisoformat(one["data"]["date"])
+        scenes.append(
+            a_scene(name, date=date, footprint=one["GeometryWKT"], tags=one["Tags"])
+        )
+    catalogue = Catalogue(
+        sensors={"sentinel1": SENSOR},
+        searches=lambda name: Recorded(scenes),
+        default_searches=["recorded"],
+        graph_roots=[],
+        cutters=[in_folder(tmp_path)],
+    )
+    found = catalogue.inventory(request)
+    facts = plan(request, settings_of(request, {}), found, SENSOR)
+    document = preview(Stage.TILES, facts, (), NothingKnown(), more=False).document()
+    ours = {f["properties"]["source_id"]: f["properties"] for f in document["features"]}
+    assert set(ours) == {one["source_id"] for one in answer}
+    for one in answer:
+        tiles = in_order_of_time(ours[one["source_id"]]["tiles"])
+        theirs = in_order_of_time(one["Tiles"])
+        assert [_members(tile) for tile in tiles] == [_members(tile) for tile in theirs]
+        for tile, other in zip(tiles, theirs, strict=True):
+            assert abs(tile["anx_time"] - other["AnxTime"]) <= 1
+            mine = shapely.from_wkt(tile["wkt"]).exterior.coords
+            its = shapely.from_wkt(other["GeometryWKT"]).exterior.coords
+            assert (mine[0], mine[3]) == (its[0], its[3])
+
+
+def _members(tile):
+    """What a tile of ours and one of the reference must say alike."""
+    lower = {key.lower(): value for key, value in tile.items()}
+    data = {key: lower["data"][key] for key in ("swath_id", "tile_nr", "graph_name")}
+    links = [
+        link and {"SceneID": link["SceneID"], "Date": _utc(link["Date"])}
+        for link in (lower["previous"], lower["reference"])
+    ]
+    return [lower["sceneid"], _utc(lower["date"]), data, links]
+
+
+def _utc(date):
+    return date if isinstance(date, datetime) else datetime.fromisoformat(date)
 
 
 def _as_recorded(tiles):
