@@ -2,11 +2,15 @@
 """Bursts from annotations: parsing, official ids, footprints, damaged files."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
+from random import Random
 
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.catalogue.bursts.annotation import read_annotation
 from agents.catalogue.bursts.burst import bursts_of
@@ -118,6 +122,25 @@ def test_burst_across_the_180th_meridian_is_cut_there():
 def test_annotation_without_what_bursts_need_is_damaged(swath, says):
     with pytest.raises(DamagedProduct, match=f"s1a-{swath.name}-vv.xml: {says}"):
         read(swath)
+
+
+TEXTS = re.compile(rb">([^<>\s][^<>]*)<")
+ODD = [b"", b"x", b"nan", b"-1", b"0", b"1e300", b"9" * 30, b"2022-13-01", b"NaT"]
+
+
+@given(st.integers(0), st.sampled_from(ODD))
+def test_annotation_with_an_odd_text_has_bursts_or_is_damaged(place, odd):
+    document = annotation(Swath(bursts=3, ids=(1, 2, 3)), "vv", Safe().node)
+    texts = list(TEXTS.finditer(document))
+    start, end = texts[place % len(texts)].span(1)
+    try:
+        found = bursts_of(
+            [read_annotation("a.xml", document[:start] + odd + document[end:])], ORBITS
+        )
+    except DamagedProduct:
+        return
+    assert all(re.fullmatch(r"\d{3}_\d{6}_[IE]W\d", burst.name) for burst in found)
+    assert not any(shape.is_empty for shape in polygons(found))
 
 
 def test_annotation_cut_off_is_damaged():
@@ -234,6 +257,25 @@ def test_archive_cut_off_anywhere_is_damaged(tmp_path):
         file.write_bytes(whole[: len(whole) * part // 10])
         with pytest.raises(DamagedProduct):
             read_bursts(Archive(FileRanges(), str(file), safe.name))
+
+
+def test_archive_with_a_flipped_byte_has_the_same_bursts_or_is_damaged(tmp_path):
+    safe = Safe(swaths=(Swath(bursts=2),), polarisations=("vv",))
+    file = safe.archive(tmp_path)
+    whole, random = file.read_bytes(), Random(1)
+    expected = read_bursts(Archive(FileRanges(), str(file), safe.name))
+    damaged = 0
+    for _ in range(300):
+        content = bytearray(whole)
+        content[random.randrange(len(content))] ^= 1 << random.randrange(8)
+        file.write_bytes(content)
+        try:
+            found = read_bursts(Archive(FileRanges(), str(file), safe.name))
+        except DamagedProduct:
+            damaged += 1
+        else:
+            assert found == expected
+    assert damaged > 100
 
 
 def test_folder_that_is_not_there_is_not_found(tmp_path):

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.catalogue.bursts.ids import SWATHS
+from agents.catalogue.bursts.ids import CYCLES, SWATHS
 from agents.catalogue.bursts.markup import parse
 from streams.errors import DamagedProduct
 
@@ -36,7 +36,6 @@ class Annotation:
     name: str
     """Of the file."""
     swath: str
-    polarisation: str
     lines: int
     """Of each burst."""
     line_s: float
@@ -60,7 +59,7 @@ def read_annotation(name: str, document: bytes) -> Annotation:
     root = parse(name, document)
     try:
         return _annotation(name, root)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise DamagedProduct(f"{name}: {error}") from error
 
 
@@ -77,7 +76,6 @@ def _annotation(name: str, root: Element) -> Annotation:
     return Annotation(
         name=name,
         swath=swath,
-        polarisation=_text(root, "adsHeader/polarisation"),
         lines=lines,
         line_s=_number(root, "imageAnnotation/imageInformation/azimuthTimeInterval"),
         sensing_s=_seconds(_times(_texts(bursts, "sensingTime")), node),
@@ -92,7 +90,10 @@ def _burst_ids(bursts: Sequence[Element]) -> tuple[int, ...] | None:
     found = [burst.findtext("burstId") for burst in bursts]
     if None in found:
         return None
-    return tuple(int(text or "") for text in found)
+    numbers = tuple(int(text or "") for text in found)
+    if not all(1 <= number <= CYCLES for number in numbers):
+        raise ValueError(f"a burstId that is not from 1 to {CYCLES}")
+    return numbers
 
 
 def _grid(
@@ -104,6 +105,8 @@ def _grid(
     places = np.column_stack(
         [_numbers(_texts(points, axis)) for axis in ("longitude", "latitude")]
     )
+    if (np.abs(places) > (180, 90)).any():
+        raise ValueError("geolocation grid: a place that is not on Earth")
     near, far = np.flatnonzero(pixels == 0), np.flatnonzero(pixels == last)
     near, far = near[np.argsort(numbers[near])], far[np.argsort(numbers[far])]
     if not np.array_equal(numbers[near], numbers[far]):

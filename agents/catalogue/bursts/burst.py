@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from agents.catalogue.bursts.annotation import Annotation
 from agents.catalogue.bursts.footprints import footprints
-from agents.catalogue.bursts.ids import Orbits, burst_name, number, since_node
+from agents.catalogue.bursts.ids import (
+    CYCLES,
+    Orbits,
+    burst_name,
+    number,
+    since_node,
+)
+from streams.errors import DamagedProduct
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,9 @@ def bursts_of(annotations: Iterable[Annotation], orbits: Orbits) -> tuple[Burst,
     Args:
         annotations: of its sub-swaths, in one or several polarisations.
         orbits: of its manifest.
+
+    Raises:
+        DamagedProduct: orbits and annotations do not fit together.
     """
     found: dict[str, Burst] = {}
     for annotation in sorted(annotations, key=lambda a: (a.swath, a.name)):
@@ -43,6 +53,10 @@ def bursts_of(annotations: Iterable[Annotation], orbits: Orbits) -> tuple[Burst,
 def _of_one(annotation: Annotation, orbits: Orbits) -> Sequence[Burst]:
     computed = number(annotation.swath, annotation.sensing_s, orbits)
     cycles = computed.cycles.tolist()
+    if not all(1 <= cycle <= CYCLES for cycle in cycles):
+        raise DamagedProduct(
+            f"{annotation.name}: its sensing times are not of the orbits of its product"
+        )
     stated = annotation.burst_ids or cycles
     return [
         Burst(

@@ -2,6 +2,8 @@
 """A Sentinel-1 product where it lies: a SAFE folder, or an archive of one."""
 
 import zipfile
+from lzma import LZMAError
+from struct import error as StructError
 from typing import Protocol
 from zlib import error as ZlibError
 
@@ -20,11 +22,13 @@ _MOST_ENTRIES = 10_000
 _HEADER, _EXTRA = 30, 128
 
 # What `zipfile` raises for archives that it cannot read: a RuntimeError for encrypted
-# ones, NotImplementedError for unknown methods, ValueError for numbers that make no
-# sense, OSError when it seeks before the start.
+# ones and for unknown methods, ValueError for numbers that make no sense, OSError when
+# it seeks before the start and for damaged bz2.
 _UNREADABLE = (
     zipfile.BadZipFile,
     ZlibError,
+    LZMAError,
+    StructError,
     EOFError,
     RuntimeError,
     ValueError,

@@ -3,6 +3,8 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -68,22 +70,28 @@ class FileRanges:
 
     def _size(self, uri: str) -> int:
         path = _path(uri)
-        # A device or a pipe would never end.
-        if not path.is_file():
-            raise ProductNotFound(f"{path}: no file there")
-        return path.stat().st_size
+        with _file_border(path):
+            # A device or a pipe would never end.
+            if not path.is_file():
+                raise ProductNotFound(f"{path}: no file there")
+            return path.stat().st_size
 
     def _read(self, uri: str, start: int, length: int) -> bytes:
         path = _path(uri)
-        try:
-            with path.open("rb") as file:
-                file.seek(start)
-                content = file.read(length)
-        except OSError as error:
-            raise ProviderError(f"{path}: {error.strerror}") from error
+        with _file_border(path), path.open("rb") as file:
+            file.seek(start)
+            content = file.read(length)
         if len(content) != length:
             raise ProviderError(f"{path}: it ends before byte {start + length}")
         return content
+
+
+@contextmanager
+def _file_border(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ProviderError(f"{path}: {error.strerror}") from error
 
 
 def _path(uri: str) -> Path:
