@@ -6,15 +6,21 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-import shapely
 from shapely.geometry.base import BaseGeometry
 
+from agents.catalogue.area import area_in, crossing
 from agents.catalogue.cells import grid_of
 from agents.catalogue.cutter import Cutter, with_parts
 from agents.catalogue.filters import Filter, filters_of
 from agents.catalogue.graphs import check_graphs
 from agents.catalogue.inventory import Inventory, Told, page, silent, take_inventory
-from agents.catalogue.known import Known, NothingKnown, known_records, with_known
+from agents.catalogue.known import (
+    Known,
+    NothingKnown,
+    check_open,
+    known_records,
+    with_known,
+)
 from agents.catalogue.plan import linked, plan, settings_of, tagged
 from agents.catalogue.posted import taken
 from agents.catalogue.preview import Preview, preview
@@ -35,6 +41,18 @@ Posted = Document | None
 
 def _nowhere(uri: str) -> bytes:
     raise InvalidRequest(uri, ["posted documents cannot be read here"])
+
+
+def _problems_of(part: Callable[[], object], request: IngestionRequest) -> list[str]:
+    try:
+        part()
+    except InvalidRequest as error:
+        return list(error.problems)
+    except PluginError as error:
+        if not request.searches:
+            raise  # ours, not the request's
+        return [f"$.searches: {error}"]
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +98,34 @@ class Catalogue:
         Raises:
             InvalidRequest: with everything that is wrong.
         """
-        problems: list[str] = []
-        warnings: list[str] = []
-        for part in (
+        problems = self._search_problems(request, posted)
+        others, warnings = self._work_problems(request)
+        if problems or others:
+            subject = f"request for area '{request.name}'"
+            raise InvalidRequest(subject, [*problems, *others])
+        return warnings
+
+    def _search_problems(self, request: IngestionRequest, posted: Posted) -> list[str]:
+        """What keeps scenes and tiles from being found."""
+        parts = (
             lambda: grid_of(request, self._sensor(request)),
             lambda: self._filters(request),
             lambda: check_templates(request.annotations_urls),
             lambda: self._searches(request),
-            lambda: warnings.extend(check_graphs(request, self.graph_roots)),
             lambda: posted and taken(posted, self._sensor(request)),
+        )
+        return [problem for part in parts for problem in _problems_of(part, request)]
+
+    def _work_problems(self, request: IngestionRequest) -> tuple[list[str], list[str]]:
+        """What keeps them from being ingested; and what is only strange."""
+        warnings: list[str] = []
+        parts = (
+            lambda: warnings.extend(check_graphs(request, self.graph_roots)),
+            lambda: check_open(self.known, request.name),
             lambda: self._instances(request),
-        ):
-            try:
-                part()
-            except InvalidRequest as error:
-                problems.extend(error.problems)
-            except PluginError as error:
-                if not request.searches:
-                    raise  # ours, not the request's
-                problems.append(f"$.searches: {error}")
-        if problems:
-            raise InvalidRequest(f"request for area '{request.name}'", problems)
-        return warnings
+        )
+        found = [problem for part in parts for problem in _problems_of(part, request)]
+        return found, warnings
 
     def inventory(
         self,
@@ -124,7 +148,7 @@ class Catalogue:
             SearchError: no search answered.
         """
         sensor = self._sensor(request)
-        area = shapely.from_geojson(request.geometry)
+        area = area_in(request)
         if posted is None:
             found = self._search(request, area, told)
             found = page(found, request.page, request.limit)
@@ -164,19 +188,28 @@ class Catalogue:
     ) -> Preview:
         """What `plan` would lead to now. Nothing is written, no record is made.
 
+        Scenes and tiles can be looked for without graphs and without an index; a plan
+        warns of what would be refused.
+
         Raises:
             InvalidRequest, SearchError, IndexerError, StoreError: as `plan`.
         """
         request, posted = self.read(request)
-        warnings = self.check(request, posted)
-        instances = self._instances(request)
+        warnings: list[str] = []
         inventory = Inventory((), ())
-        if stage is not Stage.CHECK:
+        if stage is Stage.CHECK:
+            warnings = self.check(request, posted)
+        else:
+            if problems := self._search_problems(request, posted):
+                raise InvalidRequest(f"request for area '{request.name}'", problems)
+            if stage is Stage.PLAN:
+                others, warnings = self._work_problems(request)
+                warnings = [*(f"refused as it is: {p}" for p in others), *warnings]
             tiles = stage is not Stage.SCENES
             inventory = self.inventory(request, posted, told, tiles=tiles)
             kept = known_records(self.known, request.name, inventory.scenes)
             inventory = with_known(inventory, kept)
-        facts = self._facts(request, instances, inventory)
+        facts = self._facts(request, {}, inventory)
         return preview(stage, facts, warnings, self.known, more=inventory.more)
 
     def _facts(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import shapely
 
 from agents import plugins
 from agents.catalogue.catalogue import Catalogue
@@ -21,11 +22,12 @@ from streams.orders import IngestionRequest
 SENSORS = plugins.make_all("sensor", plugins.names("sensor"))
 START = datetime(2022, 1, 1, tzinfo=UTC)
 END = datetime(2023, 1, 1, tzinfo=UTC)
+AREA = shapely.to_geojson(shapely.box(9, 54, 11, 56))
 
 
 def a_request(constellation, *, graph="Any", **members) -> IngestionRequest:
     return IngestionRequest(
-        "demo", "r1", "{}", START, END, constellation, graph, "Pass", **members
+        "demo", "r1", AREA, START, END, constellation, graph, "Pass", **members
     )
 
 

@@ -2,7 +2,7 @@
 """Areas over the 180th meridian, around the poles, and in every form of GeoJSON."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import pytest
 import shapely
@@ -12,6 +12,8 @@ from shapely import MultiPolygon, Polygon, box
 from shapely.affinity import translate
 from shapely.geometry import mapping, shape
 
+from agents.catalogue.area import area_in, crossing
+from streams.errors import InvalidRequest
 from streams.geojson import GeometryProblem, area_of
 from streams.meridian import on_earth
 from streams.payload import read_payload
@@ -263,10 +265,10 @@ def test_invalid_rings_are_refused_with_their_place(document, problem):
         area_of(document)
 
 
-def test_request_over_the_meridian_is_read():
+def read(geometry):
     document = {
         "type": "Feature",
-        "geometry": mapping(box(175, -20, 185, -15)),
+        "geometry": geometry,
         "name": "fiji",
         "start_time": "2022-01-01T00:00:00Z",
         "end_time": "2022-01-02T00:00:00Z",
@@ -274,6 +276,44 @@ def test_request_over_the_meridian_is_read():
         "scene_graph_name": "CopyProductToStorage",
         "tile_graph_name": "Pass",
     }
-    request = read_payload(json.dumps(document), request="r", by="me")
-    assert request.start_time == datetime(2022, 1, 1, tzinfo=UTC)
+    return read_payload(json.dumps(document), request="r", by="me")
+
+
+def test_request_over_the_meridian_is_read():
+    request = read(mapping(box(175, -20, 185, -15)))
     assert shapely.from_geojson(request.geometry).equals(FIJI)
+
+
+@pytest.mark.parametrize(
+    ("area", "says"),
+    [
+        (box(175, -20, 185, -15), "from longitude 175 eastwards to -175; if that"),
+        (box(-100, 0, 100, 10), "from longitude 100 eastwards to -100; if that"),
+        (box(9, 54, 11, 56), None),
+        (box(-180, -90, 180, 90), None),
+        (box(-180, 0, -170, 10), None),
+        (Polygon([(0, 85), (90, 85), (180, 85), (-90, 85)]), None),
+    ],
+)
+def test_area_over_the_meridian_is_said_to_be_so(area, says):
+    warnings = crossing(area_in(read(mapping(area))))
+    assert warnings == [] if says is None else says in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("geometry", "problem"),
+    [
+        ("{", "$.geometry: not JSON: "),
+        ("[]", "$.geometry: expected a GeoJSON object"),
+        ("{}", "$.geometry.type: missing"),
+        (
+            '{"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [0, 0]]]}',
+            "$.geometry.coordinates: a ring has at least 4 positions",
+        ),
+    ],
+)
+def test_area_of_a_request_that_another_wrote_is_checked(geometry, problem):
+    request = replace(read(mapping(FIJI)), geometry=geometry)
+    with pytest.raises(InvalidRequest) as refused:
+        area_in(request)
+    assert refused.value.problems[0].startswith(problem)
