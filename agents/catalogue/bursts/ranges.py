@@ -121,18 +121,18 @@ class HttpRanges:
                 backoff_jitter=backoff_s,
                 retry_after_max=60,
             ),
-            headers={"Accept-Encoding": "identity"},
         )
 
     def tail(self, uri: str, length: int) -> tuple[bytes, int]:
         """See `Ranges.tail`; one request, also of a server without `Range`."""
-        return self._get(uri, f"bytes=-{length}", length)
+        content, size = self._get(uri, f"bytes=-{length}", length)
+        _check_length(uri, content, min(size, length))
+        return content, size
 
     def read(self, uri: str, start: int, length: int) -> bytes:
         """See `Ranges.read`."""
         content, _ = self._get(uri, f"bytes={start}-{start + length - 1}", length)
-        if len(content) != length:
-            raise ProviderError(f"{shown(uri)}: other bytes than asked for")
+        _check_length(uri, content, length)
         return content
 
     def _get(self, uri: str, wanted: str, at_most: int) -> tuple[bytes, int]:
@@ -148,9 +148,9 @@ class HttpRanges:
         raise AssertionError("the last attempt returns or raises")
 
     def _once(self, uri: str, wanted: str, at_most: int) -> tuple[bytes, int]:
-        answer = self._pool.request(
-            "GET", uri, headers={"Range": wanted}, preload_content=False
-        )
+        # Ranges are of the file as it is, not of a compressed form of it.
+        headers = {"Range": wanted, "Accept-Encoding": "identity"}
+        answer = self._pool.request("GET", uri, headers=headers, preload_content=False)
         try:
             _judge(answer, uri)
             size = _size(answer, uri)
@@ -186,6 +186,13 @@ def _judge(answer: urllib3.BaseHTTPResponse, uri: str) -> None:
         raise DamagedProduct(f"{shown(uri)}: it is empty, or shorter than it was")
     if answer.status not in (200, 206):
         raise ProviderError(f"{shown(uri)}: status {answer.status}")
+
+
+def _check_length(uri: str, content: bytes, length: int) -> None:
+    if len(content) != length:
+        raise ProviderError(
+            f"{shown(uri)}: its server sent {len(content)} bytes, expected {length}"
+        )
 
 
 def _size(answer: urllib3.BaseHTTPResponse, uri: str) -> int:

@@ -37,10 +37,6 @@ class Sources:
     service: Sequence[str] = ()
     """URL templates tried for every request, and `eodata`, in order."""
 
-    def templates(self, of_request: Sequence[str]) -> tuple[str, ...]:
-        """All templates for a request: the service's first."""
-        return (*self.service, *of_request)
-
     def read(
         self, scene: Scene, area: str, of_request: Sequence[str] = ()
     ) -> tuple[Burst, ...]:
@@ -58,7 +54,7 @@ class Sources:
         """
         problems: list[str] = []
         passing: list[str] = []
-        for template in self.templates(of_request):
+        for template in (*self.service, *of_request):
             for uri in _uris(template, scene, area):
                 try:
                     return read_bursts(self._open(uri, scene))
