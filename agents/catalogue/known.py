@@ -7,8 +7,9 @@ from typing import Protocol
 
 from agents.catalogue.inventory import Inventory
 from streams.chains import Chain
-from streams.model import Scene, Tile, download_task, process_task
-from streams.table import CellRow, DownloadRow, ProcessRow, Row, cell_key
+from streams.errors import InvalidRequest
+from streams.model import AreaState, Scene, Tile, download_task, process_task
+from streams.table import AreaRow, CellRow, DownloadRow, ProcessRow, Row, cell_key
 
 
 class Known(Protocol):
@@ -29,6 +30,18 @@ class NothingKnown:
     def rows(self, keys: Sequence[str]) -> dict[str, Row]:
         """None."""
         return {}
+
+
+def check_open(known: Known, area: str) -> None:
+    """Nothing, if the area may have more scenes.
+
+    Raises:
+        InvalidRequest: it was cancelled.
+    """
+    row = known.rows([area]).get(area)
+    if isinstance(row, AreaRow) and row.state is AreaState.CANCELLED:
+        problem = f"$.name: area '{area}' was cancelled, which is final; take another"
+        raise InvalidRequest("payload", [problem])
 
 
 def known_records(known: Known, area: str, scenes: Sequence[Scene]) -> dict[str, str]:

@@ -112,7 +112,9 @@ def _request_id(request: Request) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:32] if key else uuid4().hex
 
 
-async def take_inventory(desk: Desk, asked: Asked, stage: Stage) -> str:
+async def take_inventory(
+    desk: Desk, catalogue: Catalogue, asked: Asked, stage: Stage
+) -> str:
     """Have an inventory taken; its id.
 
     Raises:
@@ -127,6 +129,8 @@ async def take_inventory(desk: Desk, asked: Asked, stage: Stage) -> str:
     # The request first: nothing must be waited for that was never asked.
     for message, number in ((wanted, 0), (waiting, 1)):
         await desk.log.write([_envelope(desk, message, f"{inventory}/{number}")])
+    if catalogue.board.find(inventory) is None:
+        catalogue.board.note(waiting)
     return inventory
 
 

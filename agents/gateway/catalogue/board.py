@@ -32,6 +32,10 @@ class Board:
             heard = unpack_as(InventoryProgress, record).message
         except ContractError:
             return
+        self.note(heard)
+
+    def note(self, heard: InventoryProgress) -> None:
+        """Take note of what is known already, unless the end was heard."""
         with self._turn:
             before = self._last.get(heard.inventory)
             # One that is carried out again was answered already.

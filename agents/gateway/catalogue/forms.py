@@ -56,7 +56,7 @@ def _json(body: bytes) -> dict[str, bytes]:
         document: dict[str, Any] = json.loads(body)
     except ValueError as error:
         raise HTTPException(400, f"body: not JSON: {error}") from error
-    if "area" not in document:
+    if not document.keys() & set(FIELDS):
         return {"area": body}
     return {
         name: json.dumps(document[name]).encode()

@@ -181,7 +181,7 @@ async def ingest_area(
     With an `Idempotency-Key`, the same key is the same ingestion.
     """
     asked = await read_asked(request, who.name, catalogue)
-    check = await take_inventory(desk, asked, Stage.CHECK)
+    check = await take_inventory(desk, catalogue, asked, Stage.CHECK)
     found = await catalogue.board.ended(check, desk.wait_s)
     # Without an answer in time it is asked all the same: the log tells the outcome.
     if found is not None and found.state is InventoryState.REFUSED:
@@ -230,7 +230,7 @@ async def _shown(
 ) -> Response:
     identity = request.state.identity
     asked = await read_asked(request, identity.name, catalogue, *needs)
-    inventory = await take_inventory(desk, asked, stage)
+    inventory = await take_inventory(desk, catalogue, asked, stage)
     wait_s = waits_s(request, catalogue.wait_s)
     found = await catalogue.board.ended(inventory, wait_s)
     return await _outcome(inventory, found, catalogue, spelling)
