@@ -102,24 +102,28 @@ class Catalogue:
         others, warnings = self._work_problems(request)
         if problems or others:
             subject = f"request for area '{request.name}'"
-            raise InvalidRequest(subject, [*problems, *others])
+            raise InvalidRequest(subject, list(dict.fromkeys([*problems, *others])))
         return warnings
 
     def _search_problems(self, request: IngestionRequest, posted: Posted) -> list[str]:
         """What keeps scenes and tiles from being found."""
         parts = (
+            lambda: area_in(request),
             lambda: grid_of(request, self._sensor(request)),
             lambda: self._filters(request),
             lambda: check_templates(request.annotations_urls),
             lambda: self._searches(request),
             lambda: posted and taken(posted, self._sensor(request)),
         )
-        return [problem for part in parts for problem in _problems_of(part, request)]
+        found = [problem for part in parts for problem in _problems_of(part, request)]
+        # A wrong constellation is found by whoever asks for its sensor.
+        return list(dict.fromkeys(found))
 
     def _work_problems(self, request: IngestionRequest) -> tuple[list[str], list[str]]:
         """What keeps them from being ingested; and what is only strange."""
         warnings: list[str] = []
         parts = (
+            lambda: warnings.extend(crossing(area_in(request))),
             lambda: warnings.extend(check_graphs(request, self.graph_roots)),
             lambda: check_open(self.known, request.name),
             lambda: self._instances(request),
