@@ -226,3 +226,22 @@ def test_tiles_carry_what_is_known_of_their_burst():
 def test_tiles_without_a_grid_are_alone():
     tiles = planned(a_request("sentinel1", cells="none"), *demo_scenes())
     assert {tile.cell for tile in tiles} == {""}
+
+
+def test_request_is_checked_for_its_area_and_a_problem_is_said_once():
+    catalogue = Catalogue(SENSORS, lambda name: None, (), ())
+    wrong = S2.replace("R051", "R144")
+    request = replace(a_request("landsat"), geometry="{}", constellation=wrong)
+    with pytest.raises(InvalidRequest) as refused:
+        catalogue.check(request)
+    problems = refused.value.problems
+    assert len([p for p in problems if "relative orbit '144'" in p]) == 1
+    assert len([p for p in problems if p.startswith("$.geometry.type")]) == 1
+
+
+def test_area_over_the_180th_meridian_is_warned_of():
+    catalogue = Catalogue(SENSORS, lambda name: None, (), ())
+    fiji = shapely.to_geojson(shapely.box(175, -20, 185, -15))
+    request = replace(a_request("landsat", graph=WHOLE), geometry=fiji)
+    (warning,) = catalogue.check(request)
+    assert warning.startswith("the area crosses the 180th meridian")
