@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import shapely
+
 CYCLE_S, LINE_S, DEG_PER_S = 2.758273, 2.0555563e-3, 0.06
 DELAYS_S = {"IW1": 0.0, "IW2": 0.832, "IW3": 1.910}
 
@@ -51,6 +53,18 @@ class Swath:
         inside = line - burst * self.lines
         return self.first_s + burst * CYCLE_S + inside * LINE_S
 
+    @property
+    def outline(self) -> list[tuple[float, float]]:
+        """Its corners."""
+        first, last = 0, self.bursts * self.lines - 1
+        pixel = self.samples - 1
+        return [
+            self.place(first, 0),
+            self.place(first, pixel),
+            self.place(last, pixel),
+            self.place(last, 0),
+        ]
+
     def place(self, line: int, pixel: int) -> tuple[float, float]:
         """Longitude and latitude of a point of the grid."""
         share = pixel / (self.samples - 1)
@@ -86,7 +100,7 @@ class Safe:
             for stem, _, _ in self._stems()
             for kind in ("calibration", "noise")
         }
-        manifest = _manifest([*annotations, *others], self.orbits)
+        manifest = self._manifest([*annotations, *others])
         return {"manifest.safe": manifest, **annotations, **others}
 
     def folder(self, into: Path) -> Path:
@@ -112,6 +126,33 @@ class Safe:
             for path, content in files[2:]:
                 archive.writestr(root + path, content)
         return file
+
+    def _manifest(self, paths: Sequence[str]) -> bytes:
+        objects = "".join(
+            f'<dataObject><fileLocation href="./{path}"/></dataObject>'
+            for path in paths
+        )
+        corners = [corner for swath in self.swaths for corner in swath.outline]
+        hull = shapely.MultiPoint(corners).envelope
+        around = shapely.get_coordinates(hull).tolist()
+        outline = " ".join(f"{y:.6f},{x:.6f}" for x, y in around)
+        start = f"{self.node + timedelta(seconds=895.1):%Y-%m-%dT%H:%M:%S.%f}"
+        return f"""<?xml version="1.0" encoding="UTF-8"?>
+<xfdu:XFDU xmlns:xfdu="urn:ccsds:schema:xfdu:1" xmlns:gml="http://www.opengis.net/gml"
+    xmlns:safe="http://www.esa.int/safe/sentinel-1.0">
+  <metadataSection>
+    <safe:acquisitionPeriod><safe:startTime>{start}</safe:startTime>
+    </safe:acquisitionPeriod>
+    <safe:orbitReference>
+      <safe:orbitNumber type="start">41591</safe:orbitNumber>
+      <safe:relativeOrbitNumber type="start">{self.orbits[0]}</safe:relativeOrbitNumber>
+      <safe:relativeOrbitNumber type="stop">{self.orbits[1]}</safe:relativeOrbitNumber>
+    </safe:orbitReference>
+    <safe:footPrint><gml:coordinates>{outline}</gml:coordinates></safe:footPrint>
+  </metadataSection>
+  <dataObjectSection>{objects}</dataObjectSection>
+</xfdu:XFDU>
+""".encode()
 
     def _stems(self) -> list[tuple[str, Swath, str]]:
         mission = self.name[:3].lower()
@@ -197,22 +238,3 @@ def _point(swath: Swath, line: int, pixel: int, at: Callable[[float], str]) -> s
         <latitude>{latitude:.15e}</latitude>
         <longitude>{longitude:.15e}</longitude>
       </geolocationGridPoint>"""
-
-
-def _manifest(paths: Sequence[str], orbits: tuple[int, int]) -> bytes:
-    objects = "".join(
-        f'<dataObject><byteStream><fileLocation locatorType="URL" href="./{path}"/>'
-        "</byteStream></dataObject>"
-        for path in paths
-    )
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
-<xfdu:XFDU xmlns:xfdu="urn:ccsds:schema:xfdu:1"
-    xmlns:safe="http://www.esa.int/safe/sentinel-1.0">
-  <metadataSection><safe:orbitReference>
-    <safe:orbitNumber type="start">41591</safe:orbitNumber>
-    <safe:relativeOrbitNumber type="start">{orbits[0]}</safe:relativeOrbitNumber>
-    <safe:relativeOrbitNumber type="stop">{orbits[1]}</safe:relativeOrbitNumber>
-  </safe:orbitReference></metadataSection>
-  <dataObjectSection>{objects}</dataObjectSection>
-</xfdu:XFDU>
-""".encode()

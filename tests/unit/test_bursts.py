@@ -283,10 +283,10 @@ def test_folder_that_is_not_there_is_not_found(tmp_path):
         read_bursts(Folder(FileRanges(), str(tmp_path / "S1A.SAFE")))
 
 
-def test_folder_without_an_annotation_of_its_manifest_is_not_found(tmp_path):
+def test_folder_without_an_annotation_of_its_manifest_is_damaged(tmp_path):
     folder = Safe().folder(tmp_path)
     (folder / "annotation" / "s1a-iw1-slc-vv-001.xml").unlink()
-    with pytest.raises(ProductNotFound, match="s1a-iw1-slc-vv-001"):
+    with pytest.raises(DamagedProduct, match=r"s1a-iw1-slc-vv-001\.xml: no file there"):
         read_bursts(Folder(FileRanges(), str(folder)))
 
 

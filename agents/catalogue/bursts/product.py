@@ -12,7 +12,7 @@ from agents.catalogue.bursts.annotation import read_annotation
 from agents.catalogue.bursts.burst import Burst, bursts_of
 from agents.catalogue.bursts.ranges import LARGEST, Ranges, file_name, shown, whole
 from agents.catalogue.bursts.remote import RemoteFile
-from streams.errors import DamagedProduct
+from streams.errors import DamagedProduct, ProductNotFound
 
 # A SAFE archive has about 60.
 _MOST_ENTRIES = 10_000
@@ -123,5 +123,8 @@ def read_bursts(product: Product) -> tuple[Burst, ...]:
     paths = safe.one_of_each_swath()
     if not paths:
         raise DamagedProduct("no annotation of an IW or EW SLC product in its manifest")
-    annotations = [read_annotation(path, product.read(path)) for path in paths]
+    try:
+        annotations = [read_annotation(path, product.read(path)) for path in paths]
+    except ProductNotFound as error:
+        raise DamagedProduct(f"its manifest lists more than it has: {error}") from error
     return bursts_of(annotations, safe.orbits)
