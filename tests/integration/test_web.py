@@ -100,7 +100,7 @@ def test_pause_that_is_too_long_is_an_error(host):
 def test_answer_that_does_not_end_in_time_is_an_error(host):
     host.faults = ["slow", "slow"]
     manners = Manners(timeout_s=0.2, tries=2, per_second=10_000)
-    with pytest.raises(SearchError, match=r"no complete answer in 0\.2 s .after 2 tries"):
+    with pytest.raises(SearchError, match=r"no complete answer in 0\.2 s"):
         Web(manners).json(Ask(f"{host.url}/a"))
 
 

@@ -214,11 +214,12 @@ def _area_term(area: BaseGeometry) -> str:
 
     Hulls only widen the question; the inventory applies the area itself.
     """
-    if isinstance(area, shapely.Polygon) and len(area.wkt) <= _LONGEST_WKT:
-        return f"OData.CSC.Intersects(area=geography'SRID=4326;{area.wkt}')"
+    shapes = _hulls(area)
+    if isinstance(area, shapely.Polygon) and len(_rounded(area)) <= _LONGEST_WKT:
+        shapes = [area]
     terms = [
-        f"OData.CSC.Intersects(area=geography'SRID=4326;{_rounded(hull)}')"
-        for hull in _hulls(area)
+        f"OData.CSC.Intersects(area=geography'SRID=4326;{_rounded(shape)}')"
+        for shape in shapes
     ]
     return terms[0] if len(terms) == 1 else f"({' or '.join(terms)})"
 
@@ -229,7 +230,7 @@ def _hulls(area: BaseGeometry) -> list[BaseGeometry]:
         # Both sides of the antimeridian, lest one hull goes around the world.
         west, east = shapely.box(-180, -90, 0, 90), shapely.box(0, -90, 180, 90)
         sides = (area.intersection(west), area.intersection(east))
-        parts = [side for side in sides if not side.is_empty]
+        parts = [side for side in sides if side.area]
     return [_hull(part) for part in parts]
 
 
@@ -241,7 +242,8 @@ def _hull(shape: BaseGeometry) -> BaseGeometry:
 
 
 def _rounded(shape: BaseGeometry) -> str:
-    return str(shapely.to_wkt(shape, rounding_precision=5))
+    """WKT in plain decimals: a number such as `1e-05` is no OData."""
+    return str(shapely.to_wkt(shape, rounding_precision=6, trim=False))
 
 
 def _term(wish: Filter, query: Query) -> str:
