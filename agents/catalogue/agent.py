@@ -49,6 +49,9 @@ _INVENTORIES_AT_ONCE = 4
 
 _SWEEP_EVERY_S = 2.0
 
+# One who does not answer is not asked for every scene.
+_READ_MODEL_AGAIN_S = 10.0
+
 
 class Cataloguing:
     """What the catalogue does with a request."""
@@ -123,22 +126,36 @@ class _Projected:
     It spares questions and makes previews exact; no ingestion depends on it.
     """
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, away: Callable[[str], None]) -> None:
         self._dsn = dsn
+        self._away = away
+        self._again = 0.0
 
     def rows(self, keys: Sequence[str]) -> dict[str, Row]:
         """See `Known.rows`."""
-        if not keys:
+        if not keys or time.monotonic() < self._again:
             return {}
         try:
             return read_rows(self._dsn, keys)
         except ReadModelError as error:
-            _LOG.warning(str(error), action="read_model_away")
+            self._again = time.monotonic() + _READ_MODEL_AGAIN_S
+            self._away(str(error))
             return {}
 
 
-def open_catalogue(settings: Settings) -> Catalogue:
-    """The catalogue that the settings describe."""
+def _log_away(text: str) -> None:
+    _LOG.warning(text, action="read_model_away")
+
+
+def open_catalogue(
+    settings: Settings, away: Callable[[str], None] = _log_away
+) -> Catalogue:
+    """The catalogue that the settings describe.
+
+    Args:
+        settings: of this process.
+        away: hears that the read model does not answer.
+    """
     keeper = settings.catalogue_records
     dsn = settings.postgres_dsn.get_secret_value()
     return Catalogue(
@@ -158,7 +175,7 @@ def open_catalogue(settings: Settings) -> Catalogue:
             settings.catalogue_most_scenes,
         ),
         documents=lambda uri: open_documents(settings).read(uri),
-        known=_Projected(dsn) if dsn else NothingKnown(),
+        known=_Projected(dsn, away) if dsn else NothingKnown(),
     )
 
 

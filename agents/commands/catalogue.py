@@ -103,12 +103,18 @@ def _paged(
 
 
 def _look(request: IngestionRequest, posted: Path | None, stage: Stage) -> Preview:
-    catalogue = open_catalogue(load_settings())
+    catalogue = open_catalogue(load_settings(), note)
     if posted is not None:
         catalogue = replace(catalogue, documents=file_text)
         request = replace(request, document=str(posted))
     with _progress() as told:
         return catalogue.preview(request, stage, told)
+
+
+def note(text: str) -> None:
+    """Something to know, on standard error."""
+    ERR.print("[yellow]note[/]:", end=" ")
+    ERR.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def file_text(file: str) -> bytes:
@@ -140,7 +146,7 @@ def _progress() -> Iterator[Told]:
 
 def _tell(found: Preview, output: Path | None, *, as_json: bool) -> None:
     for warning in found.warnings:
-        ERR.print(f"[yellow]note[/]: {warning}", soft_wrap=True)
+        note(warning)
     if as_json or output == _STDOUT:
         say_json(found.document())
     elif output is not None:

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from agents.catalogue.agent import open_catalogue, open_documents
-from agents.commands.catalogue import Posted, file_text, show
+from agents.catalogue.known import NothingKnown
+from agents.commands.catalogue import Posted, file_text, note, show
 from agents.commands.requestfile import read_request
 from agents.commands.status import follow_area
-from agents.commands.terminal import ERR, OUT, AsJson, say_json
+from agents.commands.terminal import OUT, AsJson, say_json
 from agents.settings import Settings, load_settings
 from infra.kafka.connection import connection
 from infra.kafka.writer import Writer
@@ -41,10 +42,13 @@ def publish(
     """
     settings = load_settings()
     request = read_request(file, name)
-    catalogue = replace(open_catalogue(settings), documents=file_text)
+    catalogue = replace(open_catalogue(settings, note), documents=file_text)
+    if not dry_run:
+        # To send it takes Kafka alone.
+        catalogue = replace(catalogue, known=NothingKnown())
     request = replace(request, document=str(scenes or ""))
     for warning in catalogue.check(*catalogue.read(request)):
-        ERR.print(f"[yellow]note[/]: {warning}")
+        note(warning)
     if dry_run:
         found = catalogue.preview(request, Stage.PLAN)
         if as_json:
