@@ -85,6 +85,7 @@ class Safe:
 
     name: str = NAME
     node: datetime = datetime(2022, 1, 23, 16, 46, 28, 621_000, UTC)
+    orbit: int = 41591
     orbits: tuple[int, int] = (44, 44)
     swaths: tuple[Swath, ...] = (Swath(),)
     polarisations: tuple[str, ...] = ("vv", "vh")
@@ -144,7 +145,7 @@ class Safe:
     <safe:acquisitionPeriod><safe:startTime>{start}</safe:startTime>
     </safe:acquisitionPeriod>
     <safe:orbitReference>
-      <safe:orbitNumber type="start">41591</safe:orbitNumber>
+      <safe:orbitNumber type="start">{self.orbit}</safe:orbitNumber>
       <safe:relativeOrbitNumber type="start">{self.orbits[0]}</safe:relativeOrbitNumber>
       <safe:relativeOrbitNumber type="stop">{self.orbits[1]}</safe:relativeOrbitNumber>
     </safe:orbitReference>

@@ -194,7 +194,7 @@ def test_copernicus_folder_in_a_bucket_is_read(products, expected, options, buck
         "{YEAR}/{MONTH}/{DAY}/{SCENE}.SAFE"
     )
     sources = Sources({"s3://": open_ranges(options)}, [template])
-    assert sources.read(scene(), "Demo") == expected
+    assert sources.read(scene(), "Demo").bursts == expected
 
 
 def test_what_is_not_in_a_bucket_is_not_found(options, bucket):

@@ -379,6 +379,45 @@ def test_bursts_of_a_product_are_read_once(tmp_path):
     assert cut(in_folder(tmp_path, memory), a_scene()) == first
 
 
+def test_files_of_a_request_are_remembered_for_those_who_name_them(tmp_path):
+    for place in ("mine", "theirs"):
+        (tmp_path / place).mkdir()
+    Safe(swaths=(Swath(south=54.3),)).folder(tmp_path / "mine")
+    Safe().folder(tmp_path / "theirs")
+    memory = BurstMemory(FileStore(), f"file://{tmp_path}/store")
+    cutter = BurstCutter(Sources(FILES), memory)
+    mine, theirs = (
+        a_request(annotations_urls=[f"{tmp_path}/{place}/{{SCENE}}.SAFE"])
+        for place in ("mine", "theirs")
+    )
+    first = cut(cutter, a_scene(), request=mine)
+    other = cut(cutter, a_scene(), request=theirs)
+    assert first.scenes[0].parts != other.scenes[0].parts
+    shutil.rmtree(tmp_path / "mine")
+    assert cut(cutter, a_scene(), request=mine) == first
+    with pytest.raises(InvalidRequest, match="no source of annotations is set up"):
+        cut(cutter, a_scene())
+
+
+def test_files_of_the_service_are_remembered_for_all(tmp_path):
+    folder = Safe().folder(tmp_path)
+    memory = BurstMemory(FileStore(), f"file://{tmp_path}/store")
+    request = a_request(annotations_urls=["/nowhere/{SCENE}.zip"])
+    first = cut(in_folder(tmp_path, memory), a_scene(), request=request)
+    shutil.rmtree(folder)
+    again = cut(BurstCutter(Sources(FILES), memory), a_scene())
+    assert again.scenes == first.scenes
+
+
+def test_product_of_another_orbit_under_the_name_is_damaged(tmp_path):
+    name = NAME.replace("041591", "041592")
+    Safe(name=name).folder(tmp_path)
+    with pytest.raises(
+        InvalidRequest, match="a product of orbit 41591, expected 41592"
+    ):
+        cut(in_folder(tmp_path), a_scene(name))
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[]", b'{"bursts": 1}', b'{"bursts": [], "product": "another"}'],
@@ -529,7 +568,7 @@ def test_recorded_tiles_are_reproduced_for_the_same_scenes_and_bursts(tmp_path):
     for one in answer:
         name = one["source_id"]
         swath = _as_recorded(in_order_of_time(one["Tiles"]))
-        Safe(name=name, swaths=(swath,)).folder(tmp_path)
+        Safe(name=name, orbit=int(name[49:55]), swaths=(swath,)).folder(tmp_path)
         date = datetime.fromisoformat(one["data"]["date"])
         scenes.append(
             a_scene(name, date=date, footprint=one["GeometryWKT"], tags=one["Tags"])

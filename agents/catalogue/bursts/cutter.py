@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from agents.catalogue.bursts.burst import Burst
 from agents.catalogue.bursts.memory import BurstMemory
-from agents.catalogue.bursts.sources import Sources
+from agents.catalogue.bursts.sources import Found, Sources
 from agents.catalogue.cells import keeps_whole
 from agents.catalogue.inventory import Inventory, Told, silent
 from agents.catalogue.metres import widened
@@ -85,37 +85,43 @@ class BurstCutter:
             forgetful: set when the memory does not answer; it is then left alone.
             scene: an IW or EW SLC product.
         """
-        known = self._recall(scene.name, forgetful)
-        if known is not None:
-            return known
+        places = request.annotations_urls
+        for remembered in ((), places) if places else ((),):
+            known = self._recall(scene.name, remembered, forgetful)
+            if known is not None:
+                return known
         try:
-            bursts = self._sources.read(scene, request.name, request.annotations_urls)
+            found = self._sources.read(scene, request.name, places)
         except ProductNotFound as error:
             return str(error)
-        for burst in bursts:
+        for burst in found.bursts:
             if burst.doubt:
                 _LOG.warning(
                     f"burst {burst.name} of {scene.name}: {burst.doubt}",
                     action="burst_doubted",
                     scene=scene.name,
                 )
-        self._keep(scene.name, bursts, forgetful)
-        return bursts
+        self._keep(scene.name, found, places, forgetful)
+        return found.bursts
 
-    def _recall(self, product: str, forgetful: Event) -> tuple[Burst, ...] | None:
+    def _recall(
+        self, product: str, places: Sequence[str], forgetful: Event
+    ) -> tuple[Burst, ...] | None:
         if self._memory is None or forgetful.is_set():
             return None
         try:
-            return self._memory.recall(product)
+            return self._memory.recall(product, places)
         except StoreError as error:
             _forget(forgetful, error)
             return None
 
-    def _keep(self, product: str, bursts: Sequence[Burst], forgetful: Event) -> None:
+    def _keep(
+        self, product: str, found: Found, places: Sequence[str], forgetful: Event
+    ) -> None:
         if self._memory is None or forgetful.is_set():
             return
         try:
-            self._memory.keep(product, bursts)
+            self._memory.keep(product, found.bursts, () if found.of_service else places)
         except StoreError as error:
             _forget(forgetful, error)
 

@@ -3,6 +3,7 @@
 
 import re
 from dataclasses import dataclass
+from xml.etree.ElementTree import Element
 
 from agents.catalogue.bursts.ids import ORBITS, Orbits
 from agents.catalogue.bursts.markup import parse
@@ -23,6 +24,8 @@ _PREFERRED = ("vv", "hh", "vh", "hv")
 class Manifest:
     """What bursts need of a manifest."""
 
+    orbit: int
+    """Absolute orbit in which the product begins; its name has it too."""
     orbits: Orbits
     annotations: tuple[str, ...]
     """Paths of all of them in the product."""
@@ -46,14 +49,12 @@ def read_manifest(document: bytes) -> Manifest:
         DamagedProduct: it is none of a Sentinel-1 product.
     """
     root = parse(NAME, document)
-    found = {
-        element.get("type"): (element.text or "").strip()
-        for element in root.iter("relativeOrbitNumber")
-    }
     try:
-        start, stop = int(found["start"]), int(found["stop"])
+        orbit = _orbits(root, "orbitNumber")["start"]
+        relative = _orbits(root, "relativeOrbitNumber")
+        start, stop = relative["start"], relative["stop"]
     except (KeyError, ValueError) as error:
-        raise DamagedProduct(f"{NAME}: no relative orbits of start and stop") from error
+        raise DamagedProduct(f"{NAME}: no orbits of start and stop") from error
     if not (1 <= start <= ORBITS and 1 <= stop <= ORBITS):
         raise DamagedProduct(
             f"{NAME}: relative orbits {start} and {stop}, expected 1 to {ORBITS}"
@@ -61,5 +62,12 @@ def read_manifest(document: bytes) -> Manifest:
     paths = (element.get("href", "") for element in root.iter("fileLocation"))
     annotations = (_ANNOTATION.fullmatch(path) for path in paths)
     return Manifest(
-        Orbits(start, stop), tuple(sorted({match[1] for match in annotations if match}))
+        orbit,
+        Orbits(start, stop),
+        tuple(sorted({match[1] for match in annotations if match})),
     )
+
+
+def _orbits(root: Element, name: str) -> dict[str, int]:
+    """Orbits by what they are of: `start` and `stop` of the product."""
+    return {e.get("type", ""): int((e.text or "").strip()) for e in root.iter(name)}

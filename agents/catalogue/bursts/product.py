@@ -111,8 +111,12 @@ class Archive:
         return (named or roots)[0]
 
 
-def read_bursts(product: Product) -> tuple[Burst, ...]:
+def read_bursts(product: Product, orbit: int = 0) -> tuple[Burst, ...]:
     """The bursts of a product: its manifest and one annotation a sub-swath are read.
+
+    Args:
+        product: where it lies.
+        orbit: absolute, in its name; 0: whatever it is.
 
     Raises:
         ProductNotFound: it is not there.
@@ -120,6 +124,8 @@ def read_bursts(product: Product) -> tuple[Burst, ...]:
         ProviderError: ask again.
     """
     safe = manifest.read_manifest(product.read(manifest.NAME))
+    if orbit not in (0, safe.orbit):
+        raise DamagedProduct(f"a product of orbit {safe.orbit}, expected {orbit}")
     paths = safe.one_of_each_swath()
     if not paths:
         raise DamagedProduct("no annotation of an IW or EW SLC product in its manifest")

@@ -29,6 +29,15 @@ _PUBLIC_GS = "https://storage.googleapis.com/"
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """The bursts of a product."""
+
+    bursts: tuple[Burst, ...]
+    of_service: bool
+    """They are from a source of the service, not one that a request named."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """Every place that annotations can be read from."""
 
@@ -37,9 +46,7 @@ class Sources:
     service: Sequence[str] = ()
     """URL templates tried for every request, and `eodata`, in order."""
 
-    def read(
-        self, scene: Scene, area: str, of_request: Sequence[str] = ()
-    ) -> tuple[Burst, ...]:
+    def read(self, scene: Scene, area: str, of_request: Sequence[str] = ()) -> Found:
         """The bursts of a scene, from the first source that has its annotations.
 
         Args:
@@ -54,10 +61,12 @@ class Sources:
         """
         problems: list[str] = []
         passing: list[str] = []
-        for template in (*self.service, *of_request):
+        orbit = int(scene.fields["ABSOLUTE_ORBIT"])
+        for number, template in enumerate((*self.service, *of_request)):
             for uri in _uris(template, scene, area):
                 try:
-                    return read_bursts(self._open(uri, scene))
+                    bursts = read_bursts(self._open(uri, scene), orbit)
+                    return Found(bursts, of_service=number < len(self.service))
                 except ProductNotFound:
                     problems.append(f"{shown(uri)}: not there")
                 except DamagedProduct as error:
