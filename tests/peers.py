@@ -273,7 +273,7 @@ def stac_api(
         page_size: of its pages.
         manners: `matched`: the number it announces; `again`: every next page leads to
             the first; `endless`: new links to the same page; `gaps`: an empty page
-            between two.
+            between two; `method`: of its search.
     """
 
     def made(served: Peer) -> Answer:
@@ -286,13 +286,21 @@ def stac_api(
                     "stac_version": "1.0.0",
                     "conformsTo": [
                         "https://api.stacspec.org/v1.0.0/core",
+                        "https://api.stacspec.org/v1.0.0/collections",
                         "https://api.stacspec.org/v1.0.0/item-search",
                         "https://api.stacspec.org/v1.0.0/item-search#query",
                     ],
-                    "links": [{"rel": "search", "href": f"{served.url}/search"}],
+                    "links": [
+                        {
+                            "rel": "search",
+                            "href": f"{served.url}/search",
+                            "type": "application/geo+json",
+                            "method": manners.get("method", "POST"),
+                        }
+                    ],
                 }
             assert asked.path == "/search", asked.path
-            token = int((asked.body or {}).get("token", 0))
+            token = int((asked.body or asked.query).get("token", 0))
             gap = manners.get("gaps") and token % 2 == 1
             begin = (token // 2 if manners.get("gaps") else token) * page_size
             if manners.get("endless"):
@@ -302,15 +310,21 @@ def stac_api(
             links = []
             if more:
                 following = 0 if manners.get("again") else token + 1
-                links = [
-                    {
-                        "rel": "next",
-                        "href": f"{served.url}/search",
-                        "method": "POST",
-                        "body": {"token": following},
-                        "merge": True,
-                    }
-                ]
+                href = f"{served.url}/search"
+                if asked.method == "GET":
+                    query = urlencode({**asked.query, "token": following})
+                    links = [{"rel": "next", "href": f"{href}?{query}"}]
+                else:
+                    body = {"token": following}
+                    links = [
+                        {
+                            "rel": "next",
+                            "href": href,
+                            "method": "POST",
+                            "body": body,
+                            "merge": True,
+                        }
+                    ]
             return {
                 "type": "FeatureCollection",
                 "features": page,

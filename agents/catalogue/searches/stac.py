@@ -15,6 +15,7 @@ from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from pystac_client.warnings import NoConformsTo
+from shapely.geometry.base import BaseGeometry
 
 from agents.catalogue.found import Listing, read_scene, utc, wkt_of
 from agents.catalogue.search import Query
@@ -52,6 +53,9 @@ _FAILURES: Final = (
 
 # Servers that filter late give empty pages before the next full one.
 _MOST_EMPTY: Final = 50
+
+# Of an area in a URL, which servers and proxies refuse beyond 8 kB.
+_LONGEST_WKT: Final = 2000
 
 # Assets that are the product itself, in Copernicus and other catalogues.
 _PRODUCT_ASSETS: Final = ("Product", "PRODUCT", "product")
@@ -100,16 +104,19 @@ class StacSearch:
             client = Client.open(self._site.url, stac_io=self._io)
         if not client.conforms_to("ITEM_SEARCH"):
             return self._walk(collections)
-        for name in collections or ():
-            # An API gives nothing for a collection that it does not have.
-            client.get_collection(name)
+        if client.conforms_to("COLLECTIONS") or client.conforms_to("FEATURES"):
+            for name in collections or ():
+                # An API finds nothing in a collection that it does not have.
+                client.get_collection(name)
         return self._search(client, query, collections)
 
     def _search(
         self, client: Client, query: Query, collections: list[str] | None
     ) -> Iterator[dict[str, Any]]:
+        method = _method(client)
         wanted = client.search(
-            intersects=shapely.geometry.mapping(query.area),
+            method=method,
+            intersects=shapely.geometry.mapping(_area(query.area, method)),
             datetime=(query.start, query.end),
             collections=collections,
             limit=self._site.page_size,
@@ -248,6 +255,20 @@ def _placed(item: dict[str, Any], href: str) -> dict[str, Any]:
     if any(link["rel"] == "self" for link in links):
         return item
     return {**item, "links": [*links, {"rel": "self", "href": href}]}
+
+
+def _method(client: Client) -> str:
+    """POST where the API takes it: an area may be too long for a URL."""
+    links = client.get_links("search")
+    methods = {link.extra_fields.get("method", "GET").upper() for link in links}
+    return "POST" if "POST" in methods else "GET"
+
+
+def _area(area: BaseGeometry, method: str) -> BaseGeometry:
+    """The area, or what is around it when a URL has no room; the inventory knows it."""
+    if method == "POST" or len(area.wkt) <= _LONGEST_WKT:
+        return area
+    return area.envelope
 
 
 def _announced(page: Mapping[str, Any]) -> int | None:
