@@ -42,6 +42,11 @@ class Swath:
     """A line that is missing from the geolocation grid."""
 
     @property
+    def cycle_s(self) -> float:
+        """From one burst to the next."""
+        return 3.038376 if self.name.startswith("EW") else CYCLE_S
+
+    @property
     def grid_lines(self) -> list[int]:
         """0, L, 2L, … and the last line."""
         lines = [burst * self.lines for burst in range(self.bursts)]
@@ -51,7 +56,7 @@ class Swath:
         """When a line of the grid was acquired."""
         burst = min(line // self.lines, self.bursts - 1)
         inside = line - burst * self.lines
-        return self.first_s + burst * CYCLE_S + inside * LINE_S
+        return self.first_s + burst * self.cycle_s + inside * LINE_S
 
     @property
     def outline(self) -> list[tuple[float, float]]:
@@ -215,7 +220,7 @@ def annotation(swath: Swath, polarisation: str, node: datetime) -> bytes:
 
 
 def _burst(swath: Swath, number: int, at: Callable[[float], str]) -> str:
-    second = swath.first_s + number * CYCLE_S
+    second = swath.first_s + number * swath.cycle_s
     ident = (
         f'<burstId absolute="{swath.ids[number] + 1000}">{swath.ids[number]}</burstId>'
         if swath.ids

@@ -90,6 +90,16 @@ def test_swaths_of_one_cycle_share_its_number():
     assert len(numbers) == 1
 
 
+def test_product_of_the_wide_mode_has_five_swaths(tmp_path):
+    swaths = tuple(Swath(name=f"EW{number}") for number in range(1, 6))
+    safe = Safe(swaths=swaths, polarisations=("hv", "hh"))
+    manifest = read_manifest(safe.files()["manifest.safe"])
+    assert all("-slc-hh-" in path for path in manifest.one_of_each_swath())
+    found = read_bursts(Folder(FileRanges(), str(safe.folder(tmp_path))))
+    assert len(found) == 45
+    assert {burst.name[-3:] for burst in found} == {f"EW{n}" for n in range(1, 6)}
+
+
 def test_annotated_id_wins_and_a_mismatch_is_told():
     computed = [int(burst.name[4:10]) for burst in bursts(Swath())]
     stated = [*computed[:-1], computed[-1] + 7]
@@ -99,6 +109,11 @@ def test_annotated_id_wins_and_a_mismatch_is_told():
     assert found[-1].doubt == (
         f"annotated as burst {stated[-1]}, computed as {computed[-1]}"
     )
+
+
+def test_two_bursts_of_one_number_are_damage():
+    with pytest.raises(DamagedProduct, match=r"vv\.xml: two bursts of one number"):
+        bursts(Swath(ids=(5, 5), bursts=2))
 
 
 def test_burst_across_the_180th_meridian_is_cut_there():

@@ -58,6 +58,8 @@ def _of_one(annotation: Annotation, orbits: Orbits) -> Sequence[Burst]:
             f"{annotation.name}: its sensing times are not of the orbits of its product"
         )
     stated = annotation.burst_ids or cycles
+    if len(set(stated)) < len(stated):
+        raise DamagedProduct(f"{annotation.name}: two bursts of one number")
     return [
         Burst(
             name=burst_name(track, said, annotation.swath),
