@@ -19,8 +19,10 @@ from shapely.geometry.base import BaseGeometry
 # Longitudes that differ by a full turn, as far as their digits go.
 _SAME = 1e-9
 
+_MAP = shapely.box(-180, -90, 180, 90)
 
-def on_earth(area: BaseGeometry) -> BaseGeometry:
+
+def on_earth(area: BaseGeometry, *, mend: bool = False) -> BaseGeometry:
     """The same area with longitudes from -180 to 180.
 
     What is so already comes back as it is, to the last digit.
@@ -28,18 +30,19 @@ def on_earth(area: BaseGeometry) -> BaseGeometry:
     Args:
         area: a polygon or multipolygon, its longitudes within some turns of 0; what
             is neither comes back as it is.
+        mend: make rings valid that cross themselves.
 
     Returns:
-        Polygon or MultiPolygon; not valid where the given one is not, by its rings.
+        Polygon or MultiPolygon; not valid where the given one is not, unless mended.
     """
     if area.is_empty or not is_odd(area):
-        return area
+        return _mended(area) if mend else area
     if isinstance(area, MultiPolygon):
-        return united([on_earth(polygon) for polygon in area.geoms])
+        return united([on_earth(polygon, mend=mend) for polygon in area.geoms])
     if not isinstance(area, Polygon):
         return area
-    outside = _inside(np.asarray(area.exterior.coords)[:, :2])
-    holes = [_inside(np.asarray(ring.coords)[:, :2]) for ring in area.interiors]
+    outside = _inside(area.exterior, mend)
+    holes = [_inside(ring, mend) for ring in area.interiors]
     if not holes or not all(part.is_valid for part in (outside, *holes)):
         return outside
     return polygonal(outside.difference(shapely.union_all(holes)))
@@ -68,45 +71,70 @@ def united(areas: Sequence[BaseGeometry]) -> BaseGeometry:
     )
 
 
-def _inside(ring: NDArray[np.float64]) -> BaseGeometry:
-    """What a ring encloses.
-
-    A step of exactly a full turn is either an edge around the whole Earth (the top of
-    its map) or no step at all (180 and -180 are one meridian): what gives a valid
-    polygon is meant.
-    """
-    first = _enclosed(ring, turns_are_edges=True)
-    if first.is_valid and first.area > 0:
-        return first
-    second = _enclosed(ring, turns_are_edges=False)
-    return second if second.is_valid and second.area > 0 else first
+def _mended(area: BaseGeometry) -> BaseGeometry:
+    if area.is_valid:
+        return area
+    valid = shapely.make_valid(area)
+    areas = polygonal(valid)
+    # A ring without width is a line, and may meet an area all the same.
+    return valid if areas.is_empty else areas
 
 
-def _enclosed(ring: NDArray[np.float64], turns_are_edges: bool) -> BaseGeometry:
-    steps = np.diff(ring[:, 0])
+def _inside(ring: shapely.LinearRing, mend: bool) -> BaseGeometry:
+    """What a ring encloses."""
+    points = np.asarray(ring.coords)[:, :2]
+    steps = np.diff(points[:, 0])
     turns = np.round(steps / 360)
-    if turns_are_edges:
-        turns[np.isclose(np.abs(steps), 360, rtol=0, atol=_SAME)] = 0
-    if not turns.any() and -180 <= ring[:, 0].min() and ring[:, 0].max() <= 180:
-        return Polygon(ring)
-    lon = ring[:, 0] - 360 * np.concatenate(([0.0], np.cumsum(turns)))
-    points = np.column_stack((lon, ring[:, 1]))
-    around = lon[-1] - lon[0]
-    if abs(around) > 180:
-        pole = math.copysign(90.0, ring[:, 1].mean())
-        points = np.vstack((points, [(lon[-1], pole), (lon[0], pole), points[0]]))
-    polygon = Polygon(points)
-    return _cut(polygon) if polygon.is_valid else polygon
+    turns[_edges_around(steps)] = 0
+    points[1:, 0] -= 360 * np.cumsum(turns)
+    around = round((points[-1, 0] - points[0, 0]) / 360)
+    enclosed: BaseGeometry = Polygon(_to_pole(points, around) if around else points)
+    if mend:
+        enclosed = _mended(enclosed)
+    if not enclosed.is_valid:
+        return enclosed
+    return polygonal(enclosed & _MAP) if around else _cut(enclosed)
 
 
-def _cut(polygon: Polygon) -> BaseGeometry:
-    """The parts of a polygon in each turn of the Earth, all brought to the first."""
-    west, _, east, _ = polygon.bounds
-    first, last = (math.floor((lon + 180) / 360) for lon in (west, east))
-    parts = []
-    for turn in range(first, last + 1):
-        moved = translate(polygon, -360 * turn)
-        part = polygonal(moved.intersection(shapely.box(-180, -90, 180, 90)))
-        if not part.is_empty:
-            parts.append(part)
-    return united(parts)
+def _edges_around(steps: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which steps of a full turn are edges around the whole Earth.
+
+    Those of a box are: the ring goes up or down a meridian before and after. Others
+    only change from 180 to -180, which are one meridian.
+    """
+    full = np.isclose(np.abs(steps), 360, rtol=0, atol=_SAME)
+    upright = np.abs(steps) < _SAME
+    around: NDArray[np.bool_] = full & np.roll(upright, 1) & np.roll(upright, -1)
+    return around
+
+
+def _to_pole(points: NDArray[np.float64], around: int) -> NDArray[np.float64]:
+    """A strip between a ring around the Earth and the nearer pole.
+
+    It is three turns long, so that the map lies within and no end of it is seen.
+
+    Args:
+        points: the ring, its longitudes going on from turn to turn.
+        around: 1 eastwards, -1 westwards.
+    """
+    turn = [360.0 * around, 0]
+    line = points - [360 * _turn(points[0, 0]), 0]
+    line = np.vstack((line[:-1] - turn, line[:-1], line + turn))
+    pole = math.copysign(90.0, points[:, 1].mean())
+    return np.vstack((line, [(line[-1, 0], pole), (line[0, 0], pole), line[0]]))
+
+
+def _cut(area: BaseGeometry) -> BaseGeometry:
+    """The parts of an area in each turn of the Earth, all brought to the first."""
+    west, _, east, _ = area.bounds
+    if -180 <= west and east <= 180:
+        return area
+    moved = (
+        translate(area, -360 * turn) for turn in range(_turn(west), _turn(east) + 1)
+    )
+    parts = [polygonal(part & _MAP) for part in moved]
+    return united([part for part in parts if not part.is_empty])
+
+
+def _turn(longitude: float) -> int:
+    return math.floor((longitude + 180) / 360)

@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from streams.meridian import on_earth, polygonal
+from streams.meridian import on_earth
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,9 @@ def read_footprints(texts: Sequence[str]) -> Footprints:
     mended = np.zeros(len(shapes), dtype=bool)
     for index in np.flatnonzero(odd):
         given = shapes[index]
-        shapes[index] = _mended(given)
+        shapes[index] = on_earth(given, mend=True)
         mended[index] = shapes[index] is not given
     return Footprints(shapes, mended)
-
-
-def _mended(shape: BaseGeometry) -> BaseGeometry:
-    cut = on_earth(shape)
-    if cut.is_valid:
-        return cut
-    valid = shapely.make_valid(cut)
-    areas = polygonal(valid)
-    # A ring without width is a line, and may meet an area all the same.
-    return valid if areas.is_empty else areas
 
 
 def meeting(area: BaseGeometry, footprints: Footprints) -> NDArray[np.bool_]:

@@ -66,6 +66,18 @@ AROUND = [
         Polygon([(0, -85), (90, -85), (180, -85), (-90, -85)]),
         box(-180, -90, 180, -85),
     ),
+    (
+        "the pole in a ring of longitudes from 0 to 360",
+        Polygon([(0, 85), (90, 85), (180, 85), (270, 85), (360, 85)]),
+        NORTH,
+    ),
+    (
+        "the pole in a ring from -180 to 180 that goes up and down",
+        Polygon([(-180, 85), (-90, 80), (0, 85), (90, 80), (180, 85)]),
+        Polygon(
+            [(-180, 85), (-90, 80), (0, 85), (90, 80), (180, 85), (180, 90), (-180, 90)]
+        ),
+    ),
     ("the pole as an edge of the map", NORTH, NORTH),
     ("the whole Earth", box(-180, -90, 180, 90), box(-180, -90, 180, 90)),
     ("the whole Earth from 0 on", box(0, -90, 360, 90), box(-180, -90, 180, 90)),
@@ -127,6 +139,30 @@ def test_what_is_on_earth_stays_to_the_last_digit(area):
     assert once.is_valid
     assert once.area == pytest.approx(area.area)
     assert on_earth(once).equals_exact(once, 0, normalize=True)
+
+
+@given(
+    latitudes=st.lists(st.integers(50, 89), min_size=4, max_size=12),
+    first=st.integers(-180, 179),
+    begin=st.integers(0, 11),
+    backwards=st.booleans(),
+    pole=st.sampled_from([1, -1]),
+)
+def test_every_ring_around_a_pole_encloses_it(latitudes, first, begin, backwards, pole):
+    step = 360 / len(latitudes)
+    ring = [
+        ((first + step * n + 180) % 360 - 180, pole * latitude)
+        for n, latitude in enumerate(latitudes)
+    ]
+    begin %= len(ring)
+    ring = [*ring[begin:], *ring[:begin]]
+    found = on_earth(Polygon(reversed(ring) if backwards else ring))
+    assert found.is_valid
+    south, north = sorted((90 * pole, 89.5 * pole))
+    assert shapely.covers(found, box(-180, south, 180, north))
+    # Between two vertices the edge is straight: the mean of their latitudes counts.
+    assert found.area == pytest.approx(360 * (90 - sum(latitudes) / len(latitudes)))
+    assert on_earth(found).equals(found)
 
 
 @given(BOXES, st.sampled_from([-360, 360]))
