@@ -291,12 +291,13 @@ def stac_api(
                         "https://api.stacspec.org/v1.0.0/item-search#query",
                     ],
                     "links": [
+                        {"rel": "data", "href": f"{served.url}/collections"},
                         {
                             "rel": "search",
                             "href": f"{served.url}/search",
                             "type": "application/geo+json",
                             "method": manners.get("method", "POST"),
-                        }
+                        },
                     ],
                 }
             assert asked.path == "/search", asked.path
