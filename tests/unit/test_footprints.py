@@ -122,6 +122,17 @@ def test_many_at_once_meet_as_each_by_itself(rings, outline):
     assert meeting(area, footprints).tolist() == each
 
 
+ANYWHERE = st.tuples(st.integers(-270, 270), st.integers(-90, 90))
+
+
+@settings(max_examples=300)
+@given(st.lists(ANYWHERE, min_size=3, max_size=8))
+def test_whatever_the_ring_its_footprint_is_valid_and_on_the_map(ring):
+    (shape,) = read_footprints([Polygon(ring).wkt]).shapes
+    assert shape.is_valid
+    assert shape.is_empty or shapely.covers(box(-180, -90, 180, 90), shape)
+
+
 def test_inventory_keeps_a_footprint_that_maps_can_draw():
     date = datetime(2022, 1, 1, tzinfo=UTC)
     naive = "POLYGON ((179 -18, -179 -18, -179 -17, 179 -17, 179 -18))"
