@@ -64,6 +64,13 @@ def requests(system: System) -> list[IngestionRequest]:
     return [envelope.message for envelope in system.messages(REQUESTS.name)]
 
 
+def stop(system: System, name: str) -> None:
+    """Stop the agent of this name, kindly."""
+    (running,) = [p for p in system.processes if p.name == name]
+    assert running.stop() == 0
+    system.processes.remove(running)
+
+
 # -- fields
 
 
@@ -289,10 +296,21 @@ def test_inventory_is_fetched_later_under_its_id(served):
     status, document, _ = ask(served, found["document"], "GET")
     assert (status, names(document)) == (200, NAMES)
     # Another gateway, or this one after a restart, knows it too.
-    served.processes[-1].stop()
+    stop(served, "gateway")
     served.start("gateway")
     assert wait_for(lambda: ask(served, place, "GET")[0] == 200)
     assert ask(served, found["document"], "GET")[1] == document
+
+
+def test_inventory_waits_for_a_catalogue_that_is_away(served):
+    stop(served, "catalogue")
+    arguments = {"json": {"area": an_area("away")}, "headers": {"Prefer": "wait=1"}}
+    status, waiting, headers = ask(served, "/catalog/scenes", **arguments)
+    assert (status, waiting["state"]) == (202, "WAITING")
+    served.start("catalogue")
+    place = f"{headers['Location']}/document"
+    wait_for(lambda: ask(served, place, "GET")[0] == 200)
+    assert names(ask(served, place, "GET")[1]) == NAMES
 
 
 def test_unknown_inventory_is_not_found(served):
