@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """By which grid are the tiles of a request chained?"""
 
+from pathlib import PurePosixPath
+
 from agents.catalogue.sensor import Sensor
 from streams.errors import InvalidRequest
 from streams.orders import IngestionRequest
@@ -14,7 +16,7 @@ _WHOLE = frozenset({"CopyProductToStorage"})
 
 def keeps_whole(request: IngestionRequest) -> bool:
     """Does the scene graph of a request keep its products in one piece?"""
-    return request.scene_graph in _WHOLE
+    return PurePosixPath(request.scene_graph).stem in _WHOLE
 
 
 def grid_of(request: IngestionRequest, sensor: Sensor) -> str:

@@ -72,7 +72,8 @@ def _problem(name: str, at: int, piece: Piece) -> str:
     if at >= len(name):
         return f"product name '{name}': ends before its {piece.what}: {piece.expected}"
     # As far as the next separator: that is what a reader takes for the part.
-    shown = name[at : name.find("_", at + 1) if "_" in name[at + 1 :] else len(name)]
+    end = name.find("_", at + 1)
+    shown = name[at:end] if end > at else name[at:]
     return (
         f"product name '{name}': {piece.what} '{shown}' at {at}, "
         f"expected {piece.expected}"

@@ -45,6 +45,7 @@ WHOLE = "CopyProductToStorage"
     [
         ("sentinel1", "S1Preprocessing", "burst"),
         ("sentinel1", WHOLE, "track-slice"),
+        ("sentinel1", f"library/graph/{WHOLE}.json", "track-slice"),
         ("sentinel2", WHOLE, "mgrs-orbit"),
         ("sentinel2", "Any", "mgrs-orbit"),
         ("landsat", WHOLE, "path-row"),
