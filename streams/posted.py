@@ -306,7 +306,7 @@ def _tile_problems(scene: _Scene) -> Iterator[str]:
         if tile.Date not in (None, scene.data.date):
             day = scene.data.date.isoformat()
             yield f"{path}.Date: '{tile.Date}', expected '{day}', its scene's"
-        if tile.wkt:
+        if tile.wkt and tile.wkt != scene.wkt:
             yield from _outline_problems(f"{path}.wkt", tile.wkt)
         retriable = scene.data.is_retriable
         if tile.data.is_retriable not in (None, retriable) and retriable is not None:

@@ -18,6 +18,9 @@ from infra.geocube.records import NewRecord
 from infra.geocube.variables import Instance, Variable
 from infra.geocube.wire import Wire
 
+# A request must stay below 4 MiB; an id takes 40 bytes.
+_DELETED_AT_ONCE = 10_000
+
 
 class GeocubeClient:
     """A Geocube. Thread-safe; close it, or use it as a context manager.
@@ -140,11 +143,16 @@ class GeocubeClient:
 
     def delete_records(self, ids: Sequence[str]) -> int:
         """Delete the records that no dataset hangs on; the number deleted."""
-        request = pb.DeleteRecordsRequest(ids=ids, no_fail=True)
+        deleted = 0
         with named(f"{len(ids)} records"):
-            return self._wire.call(
-                "DeleteRecords", request, pb.DeleteRecordsResponse
-            ).nb
+            for begin in range(0, len(ids), _DELETED_AT_ONCE):
+                part = ids[begin : begin + _DELETED_AT_ONCE]
+                request = pb.DeleteRecordsRequest(ids=part, no_fail=True)
+                answer = self._wire.call(
+                    "DeleteRecords", request, pb.DeleteRecordsResponse
+                )
+                deleted += answer.nb
+        return deleted
 
     def add_tags(self, ids: Sequence[str], tags: Mapping[str, str]) -> int:
         """Add or overwrite tags of records; the number of records found.

@@ -3,6 +3,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import shapely
 from shapely.errors import GEOSException
@@ -36,6 +37,9 @@ DTYPES = {
 _NOT_IDENTITY = DERIVED | LINEAGE
 
 _FILE = "file://"
+
+# Each waits for the server, which has five connections to its database.
+_AOIS_AT_ONCE = 4
 
 # Names that a message lists.
 _LISTED = 20
@@ -98,7 +102,8 @@ class GeocubeIndexer:
         self, scenes: Sequence[Scene], made: Callable[[Sequence[str]], None]
     ) -> list[str | IngesterError]:
         """Id of each scene's record, or why it has none; see `RecordKeeper.records`."""
-        drafts = [self._draft(scene) for scene in scenes]
+        with ThreadPoolExecutor(_AOIS_AT_ONCE) as threads:
+            drafts = list(threads.map(self._draft, scenes))
         sound = [draft for draft in drafts if isinstance(draft, NewRecord)]
         places = shapely.from_wkt(
             [
