@@ -37,6 +37,8 @@ _COLLECTIONS: Final = Site(
 # eodag simplifies areas whose WKT is longer than 1600 characters.
 _LONGEST_WKT: Final = 1500
 
+_WORLD: Final = shapely.box(-180, -90, 180, 90)
+
 # It asks for what begins before the end, without the end itself.
 _AFTER_END: Final = timedelta(seconds=1)
 
@@ -121,12 +123,13 @@ def listing_of(product: Any) -> Listing:
         for fact, names in PROPERTIES.items()
         if fact in FACTS
     }
-    geometry = product.geometry
+    # eodag gives the whole world to a product whose footprint it cannot read.
+    known = product.geometry is not None and not product.geometry.equals(_WORLD)
     link = str(said.get("eodag:download_link") or product.location or "")
     return Listing(
         name=str(said.get("title") or said["id"]),
         date=utc(str(said["start_datetime"])),
-        footprint="" if geometry is None else str(shapely.to_wkt(geometry, 9)),
+        footprint=str(shapely.to_wkt(product.geometry, 9)) if known else "",
         facts={fact: _text(value) for fact, value in found.items()},
         metadata={
             "uuid": str(said.get("uid") or said["id"]),
