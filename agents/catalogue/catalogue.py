@@ -103,7 +103,7 @@ class Catalogue:
         if problems or others:
             subject = f"request for area '{request.name}'"
             raise InvalidRequest(subject, list(dict.fromkeys([*problems, *others])))
-        return warnings
+        return [*crossing(area_in(request)), *warnings]
 
     def _search_problems(self, request: IngestionRequest, posted: Posted) -> list[str]:
         """What keeps scenes and tiles from being found."""
@@ -123,7 +123,6 @@ class Catalogue:
         """What keeps them from being ingested; and what is only strange."""
         warnings: list[str] = []
         parts = (
-            lambda: warnings.extend(crossing(area_in(request))),
             lambda: warnings.extend(check_graphs(request, self.graph_roots)),
             lambda: check_open(self.known, request.name),
             lambda: self._instances(request),
@@ -206,9 +205,10 @@ class Catalogue:
         else:
             if problems := self._search_problems(request, posted):
                 raise InvalidRequest(f"request for area '{request.name}'", problems)
+            warnings = crossing(area_in(request))
             if stage is Stage.PLAN:
-                others, warnings = self._work_problems(request)
-                warnings = [*(f"refused as it is: {p}" for p in others), *warnings]
+                others, strange = self._work_problems(request)
+                warnings += [*(f"refused as it is: {p}" for p in others), *strange]
             tiles = stage is not Stage.SCENES
             inventory = self.inventory(request, posted, told, tiles=tiles)
             kept = known_records(self.known, request.name, inventory.scenes)
