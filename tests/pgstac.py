@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stac-fastapi with PostgreSQL, as many real catalogues run it, with the 250 items.
+
+It is no dependency of the project, and its database needs PostGIS. Two variables say
+It is no dependency of the project, and its database needs PostGIS. Two variables say
+where they are: `INGESTER_TEST_STAC_FASTAPI`, a Python that has `stac-fastapi.pgstac`,
+`pypgstac[psycopg]` and `uvicorn`; `INGESTER_TEST_POSTGIS_BIN`, the folder of the
+programs of a PostgreSQL that has PostGIS (of its Debian package by default).
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from tests import netherlands
+from tests.system import free_port, wait_for
+
+COLLECTION = {
+    "type": "Collection",
+    "id": netherlands.COLLECTION,
+    "stac_version": "1.0.0",
+    "description": "Landsat over the Netherlands",
+    "license": "proprietary",
+    "links": [],
+    "extent": {
+        "spatial": {"bbox": [[-180, -90, 180, 90]]},
+        "temporal": {"interval": [["2013-01-01T00:00:00Z", None]]},
+    },
+}
+
+
+def _python() -> Path:
+    python = os.environ.get("INGESTER_TEST_STAC_FASTAPI")
+    if not python:
+        problem = "INGESTER_TEST_STAC_FASTAPI names no Python with stac-fastapi.pgstac"
+        assert "CI" not in os.environ, problem
+        pytest.skip(problem)
+    return Path(python)
+
+
+def _programs() -> Path:
+    return Path(
+        os.environ.get("INGESTER_TEST_POSTGIS_BIN", "/usr/lib/postgresql/15/bin")
+    )
+
+
+@contextmanager
+def stac_fastapi() -> Iterator[str]:
+    """The server; its URL."""
+    python = _python()
+    folder = Path(tempfile.mkdtemp(prefix="pgstac-"))
+    try:
+        with _postgres(folder) as database:
+            environment = {**os.environ, **database}
+            _load(python, folder, environment)
+            with _server(python, environment) as url:
+                yield url
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _postgres(folder: Path) -> Iterator[dict[str, str]]:
+    # PostgreSQL does not run as root.
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if as_user:
+        shutil.chown(folder, "postgres")
+    data, port = folder / "data", str(free_port())
+    _run(
+        [*as_user, _programs() / "initdb", "-D", data, "-U", "postgres", "-A", "trust"]
+    )
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c fsync=off -k {folder}"
+    control = [*as_user, _programs() / "pg_ctl", "-D", data, "-l", folder / "log", "-w"]
+    _run([*control, "-o", options, "start"])
+    try:
+        yield {
+            "PGHOST": "127.0.0.1",
+            "PGPORT": port,
+            "PGUSER": "postgres",
+            "PGPASSWORD": "unused",
+            "PGDATABASE": "postgres",
+        }
+    finally:
+        _run([*control, "-m", "immediate", "stop"])
+
+
+def _load(python: Path, folder: Path, environment: dict[str, str]) -> None:
+    (folder / "collections.json").write_text(json.dumps(COLLECTION))
+    lines = [
+        json.dumps(
+            {**item, "collection": netherlands.COLLECTION, "stac_version": "1.0.0"}
+        )
+        for item in netherlands.items()
+    ]
+    (folder / "items.json").write_text("\n".join(lines))
+    pypgstac = python.with_name("pypgstac")
+    _run([pypgstac, "migrate"], environment)
+    for table in ("collections", "items"):
+        _run([pypgstac, "load", table, folder / f"{table}.json"], environment)
+
+
+@contextmanager
+def _server(python: Path, environment: dict[str, str]) -> Iterator[str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    application = "stac_fastapi.pgstac.app:create_app"
+    process = subprocess.Popen(
+        [python, "-m", "uvicorn", "--factory", application, "--port", str(port)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: _answers(process, url))
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(process: "subprocess.Popen[bytes]", url: str) -> bool:
+    if process.poll() is not None:
+        raise AssertionError(f"stac-fastapi ended with {process.returncode}")
+    try:
+        return urllib3.request("GET", url, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+def _run(command: list[object], environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        list(map(str, command)),
+        env=environment,
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command[0]}: {done.stdout}"
