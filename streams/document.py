@@ -15,6 +15,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from streams.chains import Chain, Member, inserted, links
+from streams.meridian import is_odd, on_earth
 from streams.model import Scene, Settings, Tile, process_task
 
 Neighbours = tuple[Member | None, Member | None]
@@ -200,9 +201,14 @@ def _geometry(one: Listed) -> dict[str, Any] | None:
 
 
 def outline(wkt: str) -> BaseGeometry | None:
-    """The geometry of a footprint, a single polygon as Polygon; None: it has none."""
+    """The geometry of a footprint, a single polygon as Polygon; None: it has none.
+
+    One that crosses the 180th meridian is cut there, as GeoJSON wants it.
+    """
     geometry = shapely.from_wkt(wkt, on_invalid="ignore") if wkt else None
     if geometry is None or geometry.is_empty:
         return None
+    if is_odd(geometry):
+        geometry = on_earth(geometry, mend=True)
     parts = shapely.get_parts(geometry)
     return parts[0] if len(parts) == 1 else geometry

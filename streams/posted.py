@@ -378,10 +378,10 @@ def _outline_problems(path: str, wkt: str) -> Iterator[str]:
         yield f"{path}: {_short(wkt)}, expected a POLYGON or MULTIPOLYGON"
         return
     west, south, east, north = geometry.bounds
-    if geometry.is_empty or west < -180 or east > 180 or south < -90 or north > 90:
+    if geometry.is_empty or west < -360 or east > 360 or south < -90 or north > 90:
         yield (
-            f"{path}: {_short(wkt)}, expected longitudes within ±180 "
-            "and latitudes within ±90"
+            f"{path}: {_short(wkt)}, expected longitudes within ±180 (beyond, up to "
+            "360, over the 180th meridian) and latitudes within ±90"
         )
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import shapely
 from shapely.errors import GEOSException
+from shapely.geometry.base import BaseGeometry
 
 from infra.geocube.client import GeocubeClient
 from infra.geocube.containers import Container, Dataset
@@ -15,6 +16,7 @@ from infra.geocube.formats import DataFormat, Dtype
 from infra.geocube.records import NewRecord
 from infra.geocube.variables import Instance, Variable
 from streams.errors import IndexRefused, IngesterError, InvalidRequest
+from streams.meridian import is_odd, on_earth
 from streams.model import LayerTarget, Scene
 from streams.tags import DERIVED, LINEAGE
 
@@ -105,18 +107,16 @@ class GeocubeIndexer:
         with ThreadPoolExecutor(_AOIS_AT_ONCE) as threads:
             drafts = list(threads.map(self._draft, scenes))
         sound = [draft for draft in drafts if isinstance(draft, NewRecord)]
-        places = shapely.from_wkt(
-            [
-                scene.footprint
-                for scene, draft in zip(scenes, drafts, strict=True)
-                if isinstance(draft, NewRecord)
-            ]
-        )
+        places = [
+            _place(scene)
+            for scene, draft in zip(scenes, drafts, strict=True)
+            if isinstance(draft, NewRecord)
+        ]
         outcomes = iter(
             self._client.ensure_records(
                 sound,
                 ignoring_tags=_NOT_IDENTITY,
-                near=shapely.GeometryCollection(list(places)),
+                near=shapely.GeometryCollection(places),
                 made=made,
             )
         )
@@ -132,7 +132,7 @@ class GeocubeIndexer:
     def _draft(self, scene: Scene) -> NewRecord | IngesterError:
         """The record of a scene, its AOI made; or what is wrong with its footprint."""
         try:
-            footprint = shapely.from_wkt(scene.footprint)
+            footprint = _place(scene)
         except GEOSException as error:
             text = scene.footprint[:80]
             return IndexRefused(f"scene '{scene.name}': footprint '{text}': {error}")
@@ -149,6 +149,15 @@ class GeocubeIndexer:
             if instance_id is not None:
                 self._client.index(_container(layers, entry, instance_id))
         return ()
+
+
+def _place(scene: Scene) -> BaseGeometry:
+    """A scene's footprint, cut where it crosses the 180th meridian.
+
+    The Geocube knows longitudes from -180 to 180, and straight edges between them.
+    """
+    footprint = shapely.from_wkt(scene.footprint)
+    return on_earth(footprint, mend=True) if is_odd(footprint) else footprint
 
 
 def _container(layers: TileLayers, entry: Entry, instance_id: str) -> Container:

@@ -25,7 +25,7 @@ from streams.errors import (
     PluginError,
 )
 from streams.model import Layer, LayerTarget, Scene, Tile
-from tests.geocube import empty, new_database, raster, standin
+from tests.geocube import Geocube, empty, new_database, raster, square, standin
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 NAME = "S2A_MSIL1C_20240501T104031_N0510_R008_T32ULC_20240501T124018"
@@ -187,6 +187,25 @@ def test_record_that_lies_elsewhere_is_found_all_the_same(indexer, client):
     aoi = client.ensure_aoi(shapely.box(100, 1, 101, 2))
     (id,) = client.ensure_records([NewRecord(NAME, NOON, {"area": "x"}, aoi)])
     assert indexer.records([a_scene(area="x")], unheard) == [id]
+
+
+@pytest.mark.parametrize(
+    "footprint",
+    [
+        "POLYGON ((179 41, 181 41, 181 42, 179 42, 179 41))",
+        "POLYGON ((179 41, -179 41, -179 42, 179 42, 179 41))",
+    ],
+    ids=["beyond 180", "the short way"],
+)
+def test_scene_over_the_180th_meridian_lies_on_both_sides_of_it(
+    indexer, server, footprint
+):
+    (id,) = indexer.records([a_scene(footprint=footprint)], unheard)
+    geocube = Geocube(server[1])
+    for west, found in ((179.4, [id]), (-179.6, [id]), (0, [])):
+        listed = geocube.ask("ListRecords", aoi=square(west, 41.4, 0.2))
+        assert [item.record.id for item in listed] == found
+    geocube.channel.close()
 
 
 def test_only_records_that_are_made_are_told(indexer):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import shapely
 
 from streams.chains import Chain
 from streams.document import Listed, encoded, instant, linked, scenes_document
@@ -125,6 +126,21 @@ def test_whole_scenes_are_drawn_once():
     (feature,) = a_document(listed)["features"]
     assert feature["geometry"]["type"] == "Polygon"
     assert feature["properties"]["tiles"][0]["wkt"] == WKT
+
+
+def test_scenes_over_the_180th_meridian_are_drawn_on_both_sides_of_it():
+    wkt = "POLYGON ((179 41, 181 41, 181 42, 179 42, 179 41))"
+    listed = [Listed(Scene("a", "", DAY, wkt), (a_tile("a", footprint=""),))]
+    document = a_document(listed)
+    drawn = shapely.from_geojson(encoded(document)).geoms[0]
+    assert drawn.bounds == (-180, 41, 180, 42)
+    assert drawn.area == pytest.approx(2)
+    assert read(document).scenes[0].footprint == wkt
+
+
+def test_document_is_geojson_for_others():
+    drawn = shapely.from_geojson(encoded(a_document()))
+    assert [part.geom_type for part in drawn.geoms] == ["MultiPolygon"] * 3
 
 
 @pytest.mark.parametrize(
