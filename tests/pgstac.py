@@ -2,7 +2,6 @@
 """stac-fastapi with PostgreSQL, as many real catalogues run it, with the 250 items.
 
 It is no dependency of the project, and its database needs PostGIS. Two variables say
-It is no dependency of the project, and its database needs PostGIS. Two variables say
 where they are: `INGESTER_TEST_STAC_FASTAPI`, a Python that has `stac-fastapi.pgstac`,
 `pypgstac[psycopg]` and `uvicorn`; `INGESTER_TEST_POSTGIS_BIN`, the folder of the
 programs of a PostgreSQL that has PostGIS (of its Debian package by default).

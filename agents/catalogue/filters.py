@@ -50,6 +50,10 @@ ANY: Final = "*"
 # Who names one of these has chosen a product type.
 _CHOOSE_PRODUCTS: Final = frozenset({"filename", "processinglevel", "producttype"})
 
+# Parts of OneAtlas: its products do not tell in which they are.
+_ONEATLAS: Final = frozenset({"relation", "workspace"})
+_IN_ONEATLAS: Final = ("pleiades", "pleiadesneo", "spot")
+
 _RANGE = re.compile(r"\[\s*(-?[\d.]+)\s*(?:TO|,)\s*(-?[\d.]+)\s*\]")
 
 
@@ -67,6 +71,7 @@ def filters_of(parameters: Mapping[str, str], constellation: str = "") -> list[F
     filters: list[Filter] = []
     for name, value in _complete(parameters, constellation).items():
         try:
+            _check_place(name, constellation)
             filters.extend(_filter(name, value))
         except ValueError as error:
             problems.append(f"$.scene_type.parameters.{name}: {error}")
@@ -81,6 +86,11 @@ def _complete(parameters: Mapping[str, str], constellation: str) -> dict[str, st
     if asked.keys() & _CHOOSE_PRODUCTS:
         defaults.pop("producttype", None)
     return {**defaults, **asked}
+
+
+def _check_place(name: str, constellation: str) -> None:
+    if name in _ONEATLAS and constellation not in ("", *_IN_ONEATLAS):
+        raise ValueError(f"is for {', '.join(_IN_ONEATLAS)} only")
 
 
 def _filter(name: str, value: str) -> list[Filter]:
@@ -307,7 +317,6 @@ KNOWN: Final[Mapping[str, Callable[[str, str], Filter]]] = {
     "tileid": _tile,
     "workspace": _provider_only,
 }
-"""Parameters of a request, by lower-case name. `relation` and `workspace` choose a part
-of OneAtlas, which no product tells of itself."""
+"""Parameters of a request, by lower-case name."""
 
 _ALIASES: Final = {"cloudcover": "cloudcoverpercentage", "platform": "platformname"}

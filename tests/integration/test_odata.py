@@ -10,6 +10,7 @@ import pytest
 import shapely
 
 from agents.catalogue.filters import filters_of
+from agents.catalogue.inventory import page, take_inventory
 from agents.catalogue.search import Query
 from agents.catalogue.searches.odata import ODataSearch, Service, make_copernicus
 from agents.catalogue.searches.web import Manners, Web
@@ -68,6 +69,17 @@ def test_every_page_is_read(page_size):
         names = [scene.name for scene in search.search(query())]
     assert names == [entry["Name"].removesuffix(".SAFE") for entry in PRODUCTS]
     assert len(host.asked) == -(-250 // page_size)
+
+
+# Case C3 of the reference: seven products, pages of five.
+@pytest.mark.parametrize(
+    ("number", "limit", "kept"),
+    [(0, 8, 7), (0, 3, 3), (1, 7, 0), (1, 4, 3), (1, 2, 2), (0, 0, 7)],
+)
+def test_pages_of_the_request(number, limit, kept):
+    with service(PRODUCTS[:7], page_size=5) as (search, _):
+        found = take_inventory(search.search(query()), AREA, START, END)
+    assert len(page(found, number, limit).scenes) == kept
 
 
 def test_same_question_is_the_same_request():

@@ -111,6 +111,12 @@ def test_parameter_that_makes_no_sense_is_refused(parameters, says):
         filters_of(parameters)
 
 
+def test_part_of_oneatlas_is_for_what_it_has():
+    assert filters_of({"workspace": "public"}, "spot")
+    with pytest.raises(InvalidRequest, match="workspace: is for pleiades, pleiadesneo"):
+        filters_of({"workspace": "public"}, "sentinel2")
+
+
 def test_everything_that_is_wrong_is_said_at_once():
     with pytest.raises(InvalidRequest) as caught:
         filters_of({"orbit": "1", "path": "x", "row": "22"})
