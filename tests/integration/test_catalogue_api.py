@@ -346,3 +346,26 @@ def test_payloads_of_the_go_ingester_are_taken_as_they_are(served, name):
     assert answer["type"] == "FeatureCollection"
     status, answer, _ = ask(served, "/catalog/plan", **_multipart(payload))
     assert status == 200, answer
+
+
+@pytest.mark.skipif(not PAYLOADS.is_dir(), reason=f"no recorded payloads in {PAYLOADS}")
+def test_recorded_answers_are_taken_back(served):
+    area = json.loads((PAYLOADS / "DenmarkDemoS1.json").read_text())
+    recorded = json.loads((PAYLOADS / "denmark-s1-tiles-response.json").read_text())
+    status, plan = post(served, "/catalog/plan", area=area, tiles=recorded)
+    assert status == 200, plan
+    chains = {c["cell"]: len(c["tiles"]) for c in plan["plan"]["chains"]}
+    assert chains == {"A44_IW1_8951": 3, "A44_IW1_8979": 3, "A44_IW1_9007": 3}
+    # With graphs that are there, they can be ingested.
+    for feature in recorded["features"]:
+        feature["properties"]["data"]["graph_name"] = "Pass"
+        for tile in feature["properties"]["Tiles"]:
+            tile["Data"]["graph_name"] = "Pass"
+    area |= {"scene_graph_name": "Pass", "tile_graph_name": "Pass", "layers": {}}
+    status, answer = post(served, "/catalog/aoi", area=area, tiles=recorded)
+    assert status == 202, answer
+    found = wait_for(lambda: _listed(served, answer["request"]))
+    assert (found.scenes, found.tiles) == (3, 9)
+    wait_for(lambda: _projected(served, "DenmarkDemo", 9))
+    roots = ask(served, "/aoi/DenmarkDemo/roottiles", "GET")[1]
+    assert {tile["source_id"] for tile in roots} == set(chains)
