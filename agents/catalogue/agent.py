@@ -22,6 +22,7 @@ from agents.catalogue.templates import problem_of
 from agents.catalogue.trial import Fallback, Nothing, Rules
 from agents.logs import logger
 from agents.settings import Settings
+from agents.worker.desk import Desk
 from agents.worker.documents import Documents
 from agents.worker.door import beside, run_worker
 from agents.worker.equipment import (
@@ -30,7 +31,7 @@ from agents.worker.equipment import (
     open_stores,
     s3_options,
 )
-from agents.worker.loop import Desk, Facts
+from agents.worker.loop import Facts
 from agents.worker.reply import reply
 from infra.minio.ranges import open_ranges
 from infra.postgres.dump import read_rows

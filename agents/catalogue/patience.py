@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from agents.logs import logger
-from agents.worker.loop import Desk
+from agents.worker.desk import Desk
 from streams.errors import IndexUnavailable, SearchError, StoreUnavailable
 
 _LOG = logger("catalogue")

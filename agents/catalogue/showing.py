@@ -9,8 +9,9 @@ from agents.catalogue.catalogue import Catalogue
 from agents.catalogue.patience import patiently
 from agents.catalogue.preview import Preview
 from agents.logs import logger
+from agents.worker.desk import Desk
 from agents.worker.documents import Documents
-from agents.worker.loop import Desk, Facts
+from agents.worker.loop import Facts
 from agents.worker.reply import reply
 from streams.document import encoded
 from streams.envelope import Envelope
@@ -73,9 +74,9 @@ class Showing:
         self, order: Envelope[InventoryRequest], error: Exception, failure: Failure
     ) -> Facts:
         """It is refused, or failed for now; and why."""
-        refused = isinstance(error, InvalidRequest | InvalidGraph)
-        problems = error.problems if refused else (str(error),)  # type: ignore[attr-defined]  # of both classes
-        state = InventoryState.REFUSED if refused else InventoryState.FAILED
+        state, problems = InventoryState.FAILED, (str(error),)
+        if isinstance(error, InvalidRequest | InvalidGraph):
+            state, problems = InventoryState.REFUSED, error.problems
         ended = InventoryProgress(order.message.inventory, state, problems=problems)
         return [reply(order, ended, _AGENT, self._clock(), "done")]
 

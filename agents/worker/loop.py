@@ -11,15 +11,15 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from agents.logs import logger
 from agents.worker.deadletters import dead_letter
+from agents.worker.desk import Desk, sign_of_life
 from agents.worker.offsets import Offsets
 from agents.worker.ports import Sink, Source
-from agents.worker.signs import sign_of_life
 from streams.codec import Message, pack, unpack_as
 from streams.envelope import Envelope, Record
 from streams.errors import ContractError, IngesterError, OrderCancelled
@@ -46,21 +46,6 @@ _PARKED_AGAIN = 50
 
 _POLL_S = 0.1
 _COMMIT_EVERY = timedelta(seconds=0.5)
-
-
-@dataclass(slots=True)
-class Desk:
-    """What a running order and its loop know of each other."""
-
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    """Set when the order must stop: no time is left, or its area is cancelled."""
-    step: str = "begin"
-    """What is being done, for the heartbeats."""
-    done_bytes: int = 0
-    total_bytes: int = 0
-    done: int = 0
-    total: int = 0
-    """Of a step that counts other things than bytes."""
 
 
 class Trade(Protocol[M]):

@@ -13,9 +13,8 @@ from agents.catalogue.catalogue import Catalogue
 from agents.catalogue.sensors.landsat import LandsatSensor
 from agents.catalogue.showing import Showing
 from agents.catalogue.sweep import Made, Sweep
+from agents.worker.desk import Desk, sign_of_life
 from agents.worker.documents import Documents
-from agents.worker.loop import Desk
-from agents.worker.signs import sign_of_life
 from infra.files.store import FileStore
 from streams.envelope import Envelope
 from streams.errors import IndexUnavailable, IngesterError, SearchError

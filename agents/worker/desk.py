@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker says of an order that it is still busy with."""
+"""A running order as it is seen from outside: how far it is, and whether to stop."""
 
+import threading
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streams.envelope import Envelope
 from streams.model import InventoryState
@@ -14,12 +16,24 @@ from streams.orders import (
     ProcessOrder,
 )
 
-if TYPE_CHECKING:  # the loop imports us
-    from agents.worker.loop import Desk
+
+@dataclass(slots=True)
+class Desk:
+    """What a running order and its loop know of each other."""
+
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    """Set when the order must stop: no time is left, or its area is cancelled."""
+    step: str = "begin"
+    """What is being done, for the heartbeats."""
+    done_bytes: int = 0
+    total_bytes: int = 0
+    done: int = 0
+    total: int = 0
+    """Of a step that counts other things than bytes."""
 
 
 def sign_of_life(
-    order: Envelope[Any], desk: "Desk", worker: str, agent: str, now: datetime
+    order: Envelope[Any], desk: Desk, worker: str, agent: str, now: datetime
 ) -> Envelope[Any] | None:
     """How far an order is; None for orders that nobody watches."""
     message = order.message
