@@ -2,11 +2,13 @@
 """STAC searches with APIs that page badly, and the ready-made configurations."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import shapely
+from shapely.geometry import shape
 
 from agents.catalogue.filters import filters_of
 from agents.catalogue.search import Query
@@ -65,6 +67,15 @@ def test_page_that_leads_nowhere_is_an_error(manners, says):
     with peer(stac_api(ITEMS, **manners)) as host:
         with pytest.raises(SearchError, match=says):
             found(host)
+
+
+def test_long_area_fits_a_url():
+    area = shapely.Point(9, 55).buffer(0.5, quad_segs=500)
+    with peer(stac_api(ITEMS[:1], method="GET")) as host:
+        assert len(found(host, replace(query(), area=area))) == 1
+    (asked,) = (asked for asked in host.asked if asked.path == "/search")
+    assert len(asked.query["intersects"]) < 4000
+    assert shape(json.loads(asked.query["intersects"])).contains(area)
 
 
 def test_empty_pages_without_end_are_an_error():

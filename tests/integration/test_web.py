@@ -166,6 +166,27 @@ def test_error_shows_neither_credentials_nor_query():
     assert "query-key" not in str(caught.value)
 
 
+def test_password_that_a_host_repeats_is_not_shown():
+    def repeats(_):
+        def answer(asked):
+            raise Refused(401, "wrong password hush-hush")
+
+        return answer
+
+    with peer(repeats) as host:
+        web = Web(QUICK, credentials_of(host.url, SIGNED))
+        with pytest.raises(SearchError, match=r"wrong password \*\*\*"):
+            web.json(Ask(f"{host.url}/a"))
+
+
+def test_proxy_of_the_environment_is_used(host, monkeypatch):
+    monkeypatch.setenv("http_proxy", host.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    Web(QUICK).json(Ask("http://catalogue.example/a"))
+    assert host.asked[0].headers["Host"] == "catalogue.example"
+
+
 def test_redirects_end():
     def around(served):
         def answer(asked):

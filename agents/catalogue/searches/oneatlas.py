@@ -8,7 +8,13 @@ import shapely
 
 from agents.catalogue.found import Listing, read_scene, utc, wkt_of
 from agents.catalogue.search import Query
-from agents.catalogue.searches.web import Web, credentials_of, manners_of, post_json
+from agents.catalogue.searches.web import (
+    Web,
+    credentials_of,
+    manners_of,
+    post_json,
+    shown,
+)
 from agents.catalogue.sensor import Sensor
 from streams.errors import SearchError
 from streams.model import LeftOut, Scene
@@ -35,6 +41,7 @@ class OneAtlasSearch:
 
     def __init__(self, url: str, web: Web, page_size: int = 200) -> None:
         self._url = url
+        self._shown = shown(url)
         self._web = web
         self._page_size = page_size
 
@@ -70,16 +77,16 @@ class OneAtlasSearch:
                 )
         if len(came) < announced:
             raise SearchError(
-                f"{self._url}: {len(came)} products came of {announced} announced"
+                f"{self._shown}: {len(came)} products came of {announced} announced"
             )
 
     def _page(self, body: Mapping[str, Any]) -> dict[str, Any]:
         page = self._web.json(post_json(self._url, body))
         if not isinstance(page, dict) or page.get("error"):
             said = page.get("message", "") if isinstance(page, dict) else ""
-            raise SearchError(f"{self._url}: an error instead of products: {said}")
+            raise SearchError(f"{self._shown}: an error instead of products: {said}")
         if not isinstance(page.get("features"), list):
-            raise SearchError(f"{self._url}: an answer without products")
+            raise SearchError(f"{self._shown}: an answer without products")
         return page
 
     def _question(self, query: Query) -> dict[str, Any]:

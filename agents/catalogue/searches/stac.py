@@ -34,6 +34,7 @@ from agents.catalogue.searches.web import (
     credentials_of,
     manners_of,
     post_json,
+    shown,
     with_query,
 )
 from streams.errors import SearchError
@@ -66,6 +67,7 @@ class StacSearch:
 
     def __init__(self, site: Site, web: Web | None = None) -> None:
         self._site = site
+        self._shown = shown(site.url)
         self._io = _Io(web or Web(Manners()))
 
     def supports(self, constellation: str) -> bool:
@@ -92,7 +94,7 @@ class StacSearch:
                     yield scene
         except _FAILURES as error:
             raise SearchError(
-                f"STAC search at {self._site.url}: {type(error).__name__}: {error}"
+                f"STAC search at {self._shown}: {type(error).__name__}: {error}"
             ) from error
 
     def _items(
@@ -132,15 +134,15 @@ class StacSearch:
             announced = _announced(page) if announced is None else announced
             fresh = [item for item in items if _key(item) not in seen]
             if items and not fresh:
-                raise SearchError(f"{self._site.url}: the same items on every page")
+                raise SearchError(f"{self._shown}: the same items on every page")
             empty = 0 if items else empty + 1
             if empty > _MOST_EMPTY:
-                raise SearchError(f"{self._site.url}: empty pages without end")
+                raise SearchError(f"{self._shown}: empty pages without end")
             seen.update(map(_key, items))
             yield from fresh
         if self._site.counted and announced is not None and len(seen) < announced:
             raise SearchError(
-                f"{self._site.url}: {len(seen)} items came of {announced} announced"
+                f"{self._shown}: {len(seen)} items came of {announced} announced"
             )
 
     def _conditions(self, query: Query) -> dict[str, Any] | None:
@@ -235,14 +237,14 @@ class _Io(StacApiIO):
         seen: set[str] = set()
         while True:
             if not isinstance(page.get("features"), list):
-                raise SearchError(f"{url}: a page without features")
+                raise SearchError(f"{shown(url)}: a page without features")
             yield page
             following = [k for k in page.get("links", []) if k.get("rel") == "next"]
             if not following:
                 return
             mark = json.dumps(following[0], sort_keys=True)
             if mark in seen:
-                raise SearchError(f"{url}: pages that lead back to themselves")
+                raise SearchError(f"{shown(url)}: pages that lead back to themselves")
             seen.add(mark)
             page = self.read_json(
                 pystac.Link.from_dict(following[0]), parameters=parameters

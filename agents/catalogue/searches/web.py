@@ -8,7 +8,7 @@ body that is cut off or is not JSON. Searches only read, so a POST may be repeat
 import json
 import random
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -174,6 +175,7 @@ class Web:
         self._manners = manners
         self._credentials = {origin(url): h for url, h in (credentials or {}).items()}
         self._pool = urllib3.PoolManager(retries=False)
+        self._proxied: dict[str, urllib3.ProxyManager] = {}
 
     def text(self, ask: Ask) -> str:
         """The answer's body as text.
@@ -234,7 +236,7 @@ class Web:
     ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
         left = max(deadline - time.monotonic(), 0.001)
         try:
-            answer = self._pool.request(
+            answer = self._pool_of(ask.url).request(
                 ask.method,
                 ask.url,
                 body=ask.body,
@@ -285,9 +287,27 @@ class Web:
         """A message without the credentials that a host may repeat in it."""
         for headers in self._credentials.values():
             for secret in headers.values():
-                for part in (secret, secret.rpartition(" ")[2]):
+                for part in _spellings(secret):
                     text = text.replace(part, "***") if part else text
         return text
+
+    def _pool_of(self, url: str) -> urllib3.PoolManager:
+        """Connections, through the proxy that the environment names, if any."""
+        parts = urlsplit(url)
+        proxy = getproxies().get(parts.scheme)
+        if not proxy or proxy_bypass(parts.hostname or ""):
+            return self._pool
+        if proxy not in self._proxied:
+            self._proxied[proxy] = urllib3.ProxyManager(proxy, retries=False)
+        return self._proxied[proxy]
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    """A header's value, what follows its scheme, and the password in that."""
+    scheme, _, token = secret.rpartition(" ")
+    if scheme != "Basic":
+        return secret, token
+    return secret, token, b64decode(token).decode().partition(":")[2]
 
 
 def origin(url: str) -> str:
@@ -300,6 +320,8 @@ def origin(url: str) -> str:
 def shown(url: str) -> str:
     """A URL for people: its query and user may hold secrets."""
     parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        return url
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
@@ -338,5 +360,5 @@ def _json_text(body: bytes) -> str:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _Passing(f"the answer is no JSON: {error}") from error
