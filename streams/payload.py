@@ -34,7 +34,8 @@ _GEOJSON = frozenset(
     | {"bbox", "crs", "id"}
 )
 _NAME = re.compile(r"[A-Za-z0-9:_-]+")
-_STORAGE = re.compile(r"(s3://[^/]+|file:///|/).*")
+STORAGE_ROOT = re.compile(r"(s3://[^/]+|file:///|/).*")
+"""Forms of a root of layers."""
 
 
 def _as_text(value: Any) -> Any:
@@ -116,7 +117,7 @@ class _Payload(_Strict):
     @field_validator("storage_uri")
     @classmethod
     def _is_a_root(cls, value: str) -> str:
-        if value and not _STORAGE.fullmatch(value):
+        if value and not STORAGE_ROOT.fullmatch(value):
             raise ValueError("expected s3://bucket/prefix, file:///path or /path")
         return value
 

@@ -74,7 +74,8 @@ class Showing:
         self, order: Envelope[InventoryRequest], error: Exception, failure: Failure
     ) -> Facts:
         """It is refused, or failed for now; and why."""
-        state, problems = InventoryState.FAILED, (str(error),)
+        state = InventoryState.FAILED
+        problems: tuple[str, ...] = (str(error),)
         if isinstance(error, InvalidRequest | InvalidGraph):
             state, problems = InventoryState.REFUSED, error.problems
         ended = InventoryProgress(order.message.inventory, state, problems=problems)

@@ -286,6 +286,11 @@ EDITS = {
         "$.features[1].properties.tags.k: ",
         "'*'",
     ),
+    "root of the layers": (
+        edit(["data", "storage_uri"], "ftp://x"),
+        "$.features[1].properties.data.storage_uri: ",
+        "s3://bucket/prefix",
+    ),
     "graph of one scene": (
         edit(["data", "graph_name"], "Other"),
         "$.features[1].properties.data.graph_name: ",
