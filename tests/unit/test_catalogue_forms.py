@@ -87,7 +87,12 @@ def test_body_that_is_no_request_is_refused(body, kind, says):
     [("", 30), ("respond-async", 0), ("wait=5", 5), ("wait=500", 30), ("x", 30)],
 )
 def test_client_may_wait_for_less(prefer, seconds):
-    assert waits_s(a_request(prefer=prefer), 30.0) == seconds
+    assert waits_s(a_request(prefer=prefer), 30.0, 30.0) == seconds
+
+
+def test_client_may_wait_where_nobody_does_usually():
+    assert waits_s(a_request(prefer="wait=5"), 0.0, 30.0) == 5
+    assert waits_s(a_request(), 0.0, 30.0) == 0
 
 
 # -- the board

@@ -143,13 +143,13 @@ async def ingest(desk: Desk, asked: Asked) -> None:
     await desk.log.write([_envelope(desk, asked.request, asked.request.request)])
 
 
-def waits_s(request: Request, usual_s: float) -> float:
+def waits_s(request: Request, usual_s: float, most_s: float) -> float:
     """How long a client wants to wait: `Prefer: respond-async`, or `wait=SECONDS`."""
     wish = request.headers.get("prefer", "")
     if "respond-async" in wish:
         return 0.0
     found = _WAIT.search(wish)
-    return min(float(found[1]), usual_s) if found else usual_s
+    return min(float(found[1]), most_s) if found else usual_s
 
 
 def _envelope(desk: Desk, message: Any, id: str) -> Envelope[Any]:

@@ -216,7 +216,9 @@ async def read_document_of_inventory(
 ) -> Response:
     """What an inventory found, once it is done; until then how far it is."""
     _known(inventory, catalogue)
-    found = await catalogue.board.ended(inventory, waits_s(request, 0.0))
+    found = await catalogue.board.ended(
+        inventory, waits_s(request, 0.0, catalogue.wait_s)
+    )
     return await _outcome(inventory, found, catalogue, spelling)
 
 
@@ -231,7 +233,7 @@ async def _shown(
     identity = request.state.identity
     asked = await read_asked(request, identity.name, catalogue, *needs)
     inventory = await take_inventory(desk, catalogue, asked, stage)
-    wait_s = waits_s(request, catalogue.wait_s)
+    wait_s = waits_s(request, catalogue.wait_s, catalogue.wait_s)
     found = await catalogue.board.ended(inventory, wait_s)
     return await _outcome(inventory, found, catalogue, spelling)
 
