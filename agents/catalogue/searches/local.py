@@ -9,6 +9,7 @@ of one of its rasters.
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import rasterio
@@ -80,9 +81,16 @@ def _candidates(folder: Path, depth: int) -> Iterator[Path]:
 
 def _listing(path: Path) -> Listing:
     try:
-        return _read_product(path)
+        listing = _read_product(path)
+        size = {"size_bytes": str(_size(path))}
+        return replace(listing, metadata={**listing.metadata, **size})
     except _UNREADABLE as error:
         raise SearchError(f"local search: product '{path}': {error}") from error
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _read_product(path: Path) -> Listing:

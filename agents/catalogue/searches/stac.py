@@ -2,7 +2,6 @@
 """STAC: an API, searched through pystac-client, or a static catalogue, walked."""
 
 import json
-import warnings
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +13,6 @@ from pystac_client import Client
 from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
-from pystac_client.warnings import NoConformsTo
 from shapely.geometry.base import BaseGeometry
 
 from agents.catalogue.found import Listing, read_scene, utc, wkt_of
@@ -100,10 +98,8 @@ class StacSearch:
     def _items(
         self, query: Query, collections: list[str] | None
     ) -> Iterator[dict[str, Any]]:
-        with warnings.catch_warnings():
-            # A static catalogue has no conformance to tell.
-            warnings.simplefilter("ignore", NoConformsTo)
-            client = Client.open(self._site.url, stac_io=self._io)
+        # `open` warns of static catalogues, and hushing warnings is not for threads.
+        client = Client.from_file(self._site.url, stac_io=self._io)
         if not client.conforms_to("ITEM_SEARCH"):
             return self._walk(collections)
         if client.conforms_to("COLLECTIONS") or client.conforms_to("FEATURES"):
@@ -301,7 +297,7 @@ def _text(value: Any) -> str:
 def _metadata(item: Mapping[str, Any]) -> dict[str, str]:
     hrefs = {link["rel"]: link["href"] for link in item.get("links", [])}
     assets = item.get("assets") or {}
-    product: dict[str, str] = next(
+    product: dict[str, Any] = next(
         (assets[name] for name in _PRODUCT_ASSETS if name in assets), {}
     )
     manifest = assets.get("safe_manifest", {}).get("href", "")
@@ -310,6 +306,7 @@ def _metadata(item: Mapping[str, Any]) -> dict[str, str]:
         "uuid": item["id"],
         "stac_item": hrefs.get("self", ""),
         "download_link": product.get("href", ""),
+        "size_bytes": str(product.get("file:size") or ""),
         "s3_path": folder if file == "manifest.safe" else "",
     }
 
