@@ -12,7 +12,7 @@ from agents import plugins
 from agents.catalogue.filters import filters_of
 from agents.catalogue.found import scene_of
 from agents.catalogue.search import Query
-from agents.catalogue.searches import asf, eodag
+from agents.catalogue.searches import areas, asf, eodag
 from agents.catalogue.sensors.sentinel1 import Sentinel1Sensor
 from agents.settings import plugin_options
 from streams.errors import PluginError
@@ -74,7 +74,7 @@ def test_asf_is_asked_for_what_the_request_wants():
     start, end = datetime(2022, 1, 1, tzinfo=UTC), datetime(2022, 2, 1, tzinfo=UTC)
     area = shapely.box(9.7, 54.8, 10.1, 55.1)
     question = asf.question_of(
-        Query(Sentinel1Sensor(), area, start, end, tuple(filters))
+        Query(Sentinel1Sensor(), area, start, end, tuple(filters)), area
     )
     wkt = question.pop("intersectsWith")
     assert shapely.from_wkt(wkt).equals(area)
@@ -136,3 +136,29 @@ def test_product_of_eodag_is_a_scene_like_any_other(geometry, known):
     assert isinstance(scene, Scene)
     assert scene.tags["orbitDirection"] == "DESCENDING"
     assert bool(scene.footprint) is known
+
+
+# -- areas
+
+
+ROUND = shapely.Point(9, 55).buffer(0.5, quad_segs=500)
+FIJI = shapely.MultiPolygon(
+    [shapely.box(179, -18, 180, -16), shapely.box(-180, -18, -179, -16)]
+)
+
+
+@pytest.mark.parametrize(
+    ("area", "number"),
+    [(GEOMETRY, 1), (ROUND, 1), (FIJI, 2)],
+    ids=["box", "round", "Fiji"],
+)
+def test_hulls_cover_the_area_and_are_short(area, number):
+    found = areas.hulls(area, 1500)
+    assert len(found) == number
+    assert shapely.union_all(found).covers(area)
+    assert all(len(areas.plain(hull)) <= 1500 for hull in found)
+    assert sum(hull.area for hull in found) < 2 * area.area
+
+
+def test_area_is_written_in_plain_decimals():
+    assert "e" not in areas.plain(shapely.box(1e-6, 0, 1, 1e-5)).lower()[7:]

@@ -5,13 +5,14 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import shapely
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
+from shapely.geometry.base import BaseGeometry
 from urllib3 import Retry
 
 from agents.catalogue.found import Listing, read_scene, utc, wkt_of
 from agents.catalogue.search import Query
+from agents.catalogue.searches.areas import hulls, plain
 from agents.catalogue.searches.extras import library
 from agents.catalogue.searches.web import Manners, manners_of, pace_of
 from streams.errors import SearchError
@@ -21,7 +22,7 @@ from streams.model import LeftOut, Scene
 _LEVELS: Final = {"SLC": ["SLC"], "GRD": ["GRD_HD", "GRD_HS", "GRD_MD", "GRD_MS"]}
 
 # The library simplifies areas with more corners, and may lose scenes by it.
-_MOST_CORNERS: Final = 200
+_LONGEST_WKT: Final = 2000
 
 
 class AsfSearch:
@@ -50,7 +51,16 @@ class AsfSearch:
 
     def _search(self, query: Query) -> Iterator[Scene | LeftOut]:
         session = _session(self._asf, self._manners)
-        question = question_of(query)
+        seen: set[str] = set()
+        for hull in hulls(query.area, _LONGEST_WKT):
+            for product in self._products(question_of(query, hull), session):
+                name = str(product.properties["fileID"])
+                if name not in seen:
+                    seen.add(name)
+                    yield read_scene(product, listing_of, name, query.sensor)
+
+    def _products(self, question: Mapping[str, Any], session: Any) -> Iterator[Any]:
+        """The products of every page of one question."""
         announced = self._asf.search_count(
             opts=self._asf.ASFSearchOptions(**question, session=session)
         )
@@ -58,24 +68,21 @@ class AsfSearch:
         for page in self._asf.search_generator(
             opts=self._asf.ASFSearchOptions(**question, session=session)
         ):
-            for product in page:
-                name = str(product.properties["fileID"])
-                if name not in came:
-                    came.add(name)
-                    yield read_scene(product, listing_of, name, query.sensor)
+            came.update(str(product.properties["fileID"]) for product in page)
+            yield from page
         if len(came) < announced:
             raise SearchError(
                 f"ASF: {len(came)} products came of {announced} announced"
             )
 
 
-def question_of(query: Query) -> dict[str, Any]:
+def question_of(query: Query, hull: BaseGeometry) -> dict[str, Any]:
     """Options of asf-search."""
     question: dict[str, Any] = {
         "dataset": "SENTINEL-1",
         "start": query.start,
         "end": query.end,
-        "intersectsWith": _area(query),
+        "intersectsWith": plain(hull),
         "processingLevel": [level for some in _LEVELS.values() for level in some],
     }
     for wish in query.filters:
@@ -89,12 +96,6 @@ def question_of(query: Query) -> dict[str, Any]:
             case "sensoroperationalmode":
                 question["beamMode"] = wish.value.split()
     return question
-
-
-def _area(query: Query) -> str:
-    hull = query.area.convex_hull
-    corners = shapely.get_num_coordinates(hull)
-    return str((hull if corners <= _MOST_CORNERS else hull.envelope).wkt)
 
 
 def listing_of(product: Any) -> Listing:
@@ -116,6 +117,7 @@ def listing_of(product: Any) -> Listing:
             "uuid": _text(said.get("fileID")),
             "download_link": _text(said.get("url")),
             "md5": _text(said.get("md5sum")),
+            "size_bytes": _text(said.get("bytes")),
         },
     )
 

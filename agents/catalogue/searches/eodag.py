@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from agents.catalogue.found import FACTS, Listing, read_scene, utc
 from agents.catalogue.search import Query
+from agents.catalogue.searches.areas import hulls, plain
 from agents.catalogue.searches.extras import library
 from agents.catalogue.searches.sites import PROPERTIES, Site
 from streams.errors import SearchError
@@ -72,18 +73,22 @@ class EodagSearch:
             SearchError: the provider does not answer, or its answer is not complete.
         """
         for collection in _COLLECTIONS.collections_of(query) or ():
-            with self._lock:
-                products = self._products(collection, query)
-            for product in products:
-                name = str(product.properties.get("id", "a product without id"))
+            products: dict[str, Any] = {}
+            for hull in hulls(query.area, _LONGEST_WKT):
+                with self._lock:
+                    products |= self._products(collection, query, hull)
+            for name, product in products.items():
                 yield read_scene(product, listing_of, name, query.sensor)
 
-    def _products(self, collection: str, query: Query) -> list[Any]:
+    def _products(
+        self, collection: str, query: Query, hull: BaseGeometry
+    ) -> dict[str, Any]:
+        """The products of every page of one question, by id."""
         try:
             page = self._gateway.search(
                 provider=self._provider,
                 collection=collection,
-                geom=_area(query.area).wkt,
+                geom=plain(hull),
                 start=query.start.isoformat(),
                 end=(query.end + _AFTER_END).isoformat(),
                 limit=self._page_size,
@@ -105,14 +110,7 @@ class EodagSearch:
                 f"eodag, {self._provider}: {len(came)} products of '{collection}' came "
                 f"of {announced} announced"
             )
-        return list(came.values())
-
-
-def _area(area: BaseGeometry) -> BaseGeometry:
-    for shape in (area, area.convex_hull):
-        if len(shape.wkt) <= _LONGEST_WKT:
-            return shape
-    return area.envelope
+        return came
 
 
 def listing_of(product: Any) -> Listing:

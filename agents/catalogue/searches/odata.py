@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from agents.catalogue.filters import Filter
 from agents.catalogue.found import Listing, read_scene, utc, wkt_of
 from agents.catalogue.search import Query
+from agents.catalogue.searches.areas import hull, plain, sides
 from agents.catalogue.searches.web import (
     Ask,
     Web,
@@ -34,9 +35,6 @@ _SHORTEST: Final = timedelta(seconds=1)
 # Servers and proxies refuse URLs of more than 8 kB; escaping triples some characters.
 _LONGEST_WKT: Final = 1500
 _MOST_HULLS: Final = 4
-
-# About 10 m: what rounding the corners of an area may cost it, given back.
-_MARGIN: Final = 0.0001
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +178,7 @@ class ODataSearch:
                 "download_link": self._service.download.format(Id=entry["Id"]),
                 "s3_path": entry.get("S3Path") or "",
                 "md5": _md5(entry),
+                "size_bytes": str(entry.get("ContentLength") or ""),
                 "online": str(entry["Online"]).lower() if "Online" in entry else "",
             },
         )
@@ -210,40 +209,17 @@ def _time(time: datetime) -> str:
 
 
 def _area_term(area: BaseGeometry) -> str:
-    """Meets the area: as it is if it is short, else its hulls, else the hull of all.
-
-    Hulls only widen the question; the inventory applies the area itself.
-    """
-    shapes = _hulls(area)
-    if isinstance(area, shapely.Polygon) and len(_rounded(area)) <= _LONGEST_WKT:
-        shapes = [area]
+    """Meets the area: as it is if it is short, else hulls of its parts."""
+    shapes = [area]
+    if not isinstance(area, shapely.Polygon) or len(plain(area)) > _LONGEST_WKT:
+        parts = list(getattr(area, "geoms", [area]))
+        parts = parts if len(parts) <= _MOST_HULLS else sides(area)
+        shapes = [hull(part, _LONGEST_WKT) for part in parts]
     terms = [
-        f"OData.CSC.Intersects(area=geography'SRID=4326;{_rounded(shape)}')"
+        f"OData.CSC.Intersects(area=geography'SRID=4326;{plain(shape)}')"
         for shape in shapes
     ]
     return terms[0] if len(terms) == 1 else f"({' or '.join(terms)})"
-
-
-def _hulls(area: BaseGeometry) -> list[BaseGeometry]:
-    parts = list(getattr(area, "geoms", [area]))
-    if len(parts) > _MOST_HULLS:
-        # Both sides of the antimeridian, lest one hull goes around the world.
-        west, east = shapely.box(-180, -90, 0, 90), shapely.box(0, -90, 180, 90)
-        sides = (area.intersection(west), area.intersection(east))
-        parts = [side for side in sides if side.area]
-    return [_hull(part) for part in parts]
-
-
-def _hull(shape: BaseGeometry) -> BaseGeometry:
-    hull: BaseGeometry = shape.convex_hull.buffer(_MARGIN, join_style="mitre")
-    if len(_rounded(hull)) > _LONGEST_WKT:
-        hull = hull.envelope
-    return hull.intersection(shapely.box(-180, -90, 180, 90))
-
-
-def _rounded(shape: BaseGeometry) -> str:
-    """WKT in plain decimals: a number such as `1e-05` is no OData."""
-    return str(shapely.to_wkt(shape, rounding_precision=6, trim=False))
 
 
 def _term(wish: Filter, query: Query) -> str:

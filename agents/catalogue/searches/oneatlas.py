@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from agents.catalogue.found import Listing, read_scene, utc, wkt_of
 from agents.catalogue.search import Query
+from agents.catalogue.searches.areas import hulls
 from agents.catalogue.searches.web import (
     Web,
     credentials_of,
@@ -22,6 +24,8 @@ from streams.model import LeftOut, Scene
 _URL: Final = "https://search.foundation.api.oneatlas.airbus.com/api/v2/opensearch"
 
 _CONSTELLATIONS: Final = {"spot": "SPOT", "pleiades": "PHR", "pleiadesneo": "PNEO"}
+
+_LONGEST_WKT: Final = 10_000
 
 # Of a product, the first that is a name of the sensor.
 _NAMES: Final = ("sourceIdentifier", "acquisitionIdentifier", "parentIdentifier")
@@ -56,7 +60,21 @@ class OneAtlasSearch:
             SearchError: the service does not answer, or not sensibly; or its answer is
                 not complete.
         """
-        body = self._question(query)
+        seen: set[str] = set()
+        for hull in hulls(query.area, _LONGEST_WKT):
+            for feature in self._features(self._question(query, hull)):
+                if _id(feature) in seen:
+                    continue  # on both sides of the antimeridian
+                seen.add(_id(feature))
+                yield read_scene(
+                    feature,
+                    lambda feature: _listing(feature, query.sensor),
+                    _id(feature),
+                    query.sensor,
+                )
+
+    def _features(self, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The products of every page of one question."""
         came: set[str] = set()
         announced = 0
         number = 0
@@ -68,13 +86,7 @@ class OneAtlasSearch:
             if not fresh:
                 break
             came.update(map(_id, fresh))
-            for feature in fresh:
-                yield read_scene(
-                    feature,
-                    lambda feature: _listing(feature, query.sensor),
-                    _id(feature),
-                    query.sensor,
-                )
+            yield from fresh
         if len(came) < announced:
             raise SearchError(
                 f"{self._shown}: {len(came)} products came of {announced} announced"
@@ -89,8 +101,7 @@ class OneAtlasSearch:
             raise SearchError(f"{self._shown}: an answer without products")
         return page
 
-    def _question(self, query: Query) -> dict[str, Any]:
-        hull = query.area.convex_hull
+    def _question(self, query: Query, hull: BaseGeometry) -> dict[str, Any]:
         start, end = (f"{t:%Y-%m-%dT%H:%M:%S.%fZ}" for t in (query.start, query.end))
         asked = {_ASKED[f.name]: f.value for f in query.filters if f.name in _ASKED}
         for wish in query.filters:
