@@ -25,15 +25,17 @@ class Estimate:
     """How much work it is."""
 
     downloads: int
+    """Scenes with a tile that the area has not yet."""
     processes: int
+    """Tiles that it has not yet."""
     known_tiles: int
-    """Of these, those that the area has already: nothing is done for them."""
+    """Tiles that it has: nothing is done for them."""
     longest_chain: int
     """Tiles that can only be processed one after the other."""
     download_bytes: int
-    """Of the scenes whose size the catalogue told."""
+    """Of the downloads whose size the catalogue told."""
     unsized: int
-    """Scenes whose size it did not tell."""
+    """Downloads whose size it did not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,13 @@ def _estimate(
 ) -> Estimate:
     new = [t for t in tiles if process_task(area, t.scene, t.name) not in there]
     lengths = Counter(tile.cell for tile in new if tile.cell)
-    sizes = [one.scene.metadata.get("size_bytes", "") for one in listed]
+    wanted = {tile.scene for tile in new}
+    scenes = [one.scene for one in listed if one.scene.name in wanted]
+    sizes = [scene.metadata.get("size_bytes", "") for scene in scenes]
     sized = [int(size) for size in sizes if size.isdecimal()]
     return Estimate(
-        downloads=len(listed),
-        processes=len(tiles),
+        downloads=len(scenes),
+        processes=len(new),
         known_tiles=len(there),
         longest_chain=max(lengths.values(), default=min(len(new), 1)),
         download_bytes=sum(sized),

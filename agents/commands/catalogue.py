@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
+from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from agents.catalogue.agent import open_catalogue
@@ -211,14 +212,14 @@ def _show_estimate(found: Preview) -> None:
     shown = table("Work", "what", "how much")
     shown.add_row("downloads", str(estimate.downloads))
     shown.add_row("tiles to process", str(estimate.processes))
-    shown.add_row("of these, there already", str(estimate.known_tiles))
+    shown.add_row("tiles there already", str(estimate.known_tiles))
     shown.add_row("longest chain", f"{estimate.longest_chain} tiles")
     shown.add_row("to download", _size(estimate.download_bytes, estimate.unsized))
     OUT.print(shown)
 
 
 def _size(size_bytes: int, unsized: int) -> str:
-    known = f"{size_bytes / 1e9:.1f} GB" if size_bytes else ""
+    known = decimal(size_bytes) if size_bytes else ""
     unknown = f"{unsized} scenes of unknown size" if unsized else ""
     return " and ".join(filter(None, (known, unknown))) or "nothing"
 

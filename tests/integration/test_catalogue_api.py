@@ -180,13 +180,14 @@ def test_plan_knows_the_tiles_that_are_there(served):
     wait_for(lambda: _listed(served, answer["request"]))
     wait_for(lambda: _projected(served, "again", 2))
     _, plan = post(served, "/catalog/plan", area=area)
+    size = sum(f.stat().st_size for f in _product(served, NAMES[2]).iterdir())
     assert plan["plan"]["estimate"] == {
-        "downloads": 3,
-        "processes": 3,
+        "downloads": 1,
+        "processes": 1,
         "known_tiles": 2,
         "longest_chain": 1,
-        "download_bytes": 0,
-        "unsized": 3,
+        "download_bytes": size,
+        "unsized": 0,
     }
     # One new scene alone is linked to what is there.
     _, scenes = post(served, "/catalog/scenes", area=area)
@@ -195,6 +196,10 @@ def test_plan_knows_the_tiles_that_are_there(served):
     (tile,) = tiles["features"][0]["properties"]["tiles"]
     assert tile["previous"]["SceneID"] == NAMES[1]
     assert tile["reference"]["SceneID"] == NAMES[0]
+
+
+def _product(system: System, name: str) -> Path:
+    return system.folder / "products" / name
 
 
 def _projected(system: System, area: str, tiles: int) -> bool:
