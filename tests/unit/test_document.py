@@ -183,6 +183,14 @@ def test_scene_whose_tiles_were_all_taken_out_is_left_out_and_said():
     assert found.left_out[0].scene == "s1"
 
 
+def test_times_of_other_zones_are_the_same_instants():
+    document = a_document()
+    for feature in document["features"]:
+        data = feature["properties"]["data"]
+        data["date"] = data["date"].replace("T17:", "T18:").replace("Z", "+01:00")
+    assert read(document) == read(a_document())
+
+
 def test_document_of_no_scenes_is_one():
     assert read({"type": "FeatureCollection", "features": []}).scenes == ()
 
