@@ -19,7 +19,7 @@ product and categories that a request does not want were left out by its filters
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -61,16 +61,24 @@ def choose(
     """
     if rule is Rule.ALL:
         return sorted(scenes, key=_by_date), []
-    products: dict[tuple[str, ...], list[Scene]] = {}
+    products: dict[tuple[str, ...], list[_Ranked]] = {}
     for scene in scenes:
-        products.setdefault(version_of(scene).product, []).append(scene)
+        version = version_of(scene)
+        products.setdefault(version.product, []).append((version, scene))
     kept: list[Scene] = []
     left_out: list[LeftOut] = []
     for versions in products.values():
-        chosen = _chosen(versions, rule)
-        kept.extend(chosen)
-        left_out.extend(_left_out(versions, chosen, rule))
+        for scene, better in _judged(versions, rule):
+            if better is None:
+                kept.append(scene)
+            else:
+                word = "newer" if rule is Rule.NEWEST else "older"
+                reason = f"'{better.name}' is a {word} version of it"
+                left_out.append(LeftOut(scene.name, reason))
     return sorted(kept, key=_by_date), sorted(left_out, key=lambda item: item.scene)
+
+
+_Ranked = tuple[Version, Scene]
 
 
 def version_of(scene: Scene) -> Version:
@@ -82,30 +90,21 @@ def _by_date(scene: Scene) -> tuple[object, str]:
     return scene.date, scene.name
 
 
-def _chosen(versions: Sequence[Scene], rule: Rule) -> list[Scene]:
-    """Best first, each unless it shows the ground of a better one."""
+def _judged(
+    versions: Sequence[_Ranked], rule: Rule
+) -> Iterator[tuple[Scene, Scene | None]]:
+    """Each scene of a product, with a better one that shows its ground; None: kept."""
     best_first = sorted(
         versions,
-        key=lambda scene: (version_of(scene).rank, scene.name),
+        key=lambda ranked: (ranked[0].rank, ranked[1].name),
         reverse=rule is Rule.NEWEST,
     )
     chosen: list[Scene] = []
-    for scene in best_first:
-        if not any(version_of(scene).same(scene, better) for better in chosen):
+    for version, scene in best_first:
+        better = next((c for c in chosen if version.same(scene, c)), None)
+        if better is None:
             chosen.append(scene)
-    return chosen
-
-
-def _left_out(
-    versions: Sequence[Scene], chosen: Sequence[Scene], rule: Rule
-) -> Iterable[LeftOut]:
-    names = {scene.name for scene in chosen}
-    for scene in versions:
-        if scene.name in names:
-            continue
-        (better, *_) = (c for c in chosen if version_of(scene).same(scene, c))
-        word = "newer" if rule is Rule.NEWEST else "older"
-        yield LeftOut(scene.name, f"'{better.name}' is a {word} version of it")
+        yield scene, better
 
 
 # -- sensors
@@ -159,18 +158,20 @@ def _sentinel2(scene: Scene) -> Version:
 
 
 def _same_ground(one: Scene, other: Scene) -> bool:
-    """Do the footprints overlap by half of the smaller one?"""
+    """Do the footprints, mended before, overlap by half of the smaller one?"""
+    if one.footprint == other.footprint:
+        return True
     try:
         first, second = shapely.from_wkt([one.footprint, other.footprint])
         return _overlap(first, second)
     except ShapelyError:
-        return True  # names alone say so
+        return True  # the names alone say so
 
 
 def _overlap(first: BaseGeometry | None, second: BaseGeometry | None) -> bool:
     if first is None or second is None or not (first.area and second.area):
         return True
-    shared = shapely.make_valid(first).intersection(shapely.make_valid(second))
+    shared = first.intersection(second)
     return bool(shared.area * 2 > min(first.area, second.area))
 
 
