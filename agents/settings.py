@@ -129,6 +129,11 @@ class Settings(BaseSettings):
     catalogue_records: str = _of(
         "", "Index that keeps records of scenes; empty: none.", "catalogue"
     )
+    catalogue_sweep_after_s: float = _of(
+        300.0,
+        "Records made for a request stay for so long, accepted or not.",
+        "catalogue",
+    )
 
     catalogue_annotations: Names = _of(
         ("eodata",),

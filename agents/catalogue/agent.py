@@ -17,7 +17,7 @@ from agents.catalogue.catalogue import Catalogue
 from agents.catalogue.known import NothingKnown
 from agents.catalogue.patience import patiently
 from agents.catalogue.showing import Showing
-from agents.catalogue.sweep import Made, Sweep, remove
+from agents.catalogue.sweep import Made, Sweep
 from agents.catalogue.templates import problem_of
 from agents.catalogue.trial import Fallback, Nothing, Rules
 from agents.logs import logger
@@ -34,10 +34,10 @@ from agents.worker.equipment import (
 from agents.worker.loop import Facts
 from agents.worker.reply import reply
 from infra.minio.ranges import open_ranges
-from infra.postgres.dump import read_rows
+from infra.postgres.dump import borne_records, read_rows
 from streams.envelope import Envelope
-from streams.errors import IngesterError, InvalidRequest, ReadModelError
-from streams.events import Event, IngestionRefused, TaskCreated
+from streams.errors import InvalidRequest, ReadModelError
+from streams.events import Event, IngestionRefused
 from streams.failures import Failure
 from streams.orders import IngestionRequest, InventoryRequest
 from streams.table import Row
@@ -100,24 +100,14 @@ class Cataloguing:
 
     def _plan(self, request: IngestionRequest, desk: Desk) -> list[Event]:
         made: list[str] = []
+        refused = True
         try:
             events = patiently(desk, lambda: self._catalogue.plan(request, made))
-        except IngesterError:
-            if self._catalogue.keeper is not None:
-                remove(self._catalogue.keeper, made, request.name)
-            raise
-        if self._sweep is not None:
-            ours = set(made)
-            records = {
-                event.task: event.scene.record
-                for event in events
-                if isinstance(event, TaskCreated)
-                and event.scene is not None
-                and event.scene.record in ours
-            }
-            self._sweep.watch(
-                Made(request.name, request.request, records, self._clock())
-            )
+            refused = False
+        finally:
+            if self._sweep is not None:
+                told = (request.name, request.request, tuple(made), self._clock())
+                self._sweep.watch(Made(*told, refused))
         return events
 
 
@@ -142,6 +132,10 @@ class _Projected:
             self._again = time.monotonic() + _READ_MODEL_AGAIN_S
             self._away(str(error))
             return {}
+
+    def borne(self, records: Sequence[str]) -> set[str]:
+        """See `Known.borne`."""
+        return borne_records(self._dsn, records)
 
 
 def _log_away(text: str) -> None:
@@ -234,7 +228,7 @@ def _memory(settings: Settings) -> BurstMemory | None:
 def run(settings: Settings) -> None:
     """Serve requests until told to stop."""
     catalogue = open_catalogue(settings)
-    sweep = _open_sweep(catalogue)
+    sweep = _open_sweep(catalogue, settings.catalogue_sweep_after_s)
     ingesting = Cataloguing(catalogue, _now, sweep)
     showing = Showing(catalogue, open_documents(settings), _now)
     with beside(
@@ -252,11 +246,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _open_sweep(catalogue: Catalogue) -> Sweep | None:
+def _open_sweep(catalogue: Catalogue, after_s: float) -> Sweep | None:
     """Looks after records from a thread of its own; None where there is no index."""
     if catalogue.keeper is None or isinstance(catalogue.known, NothingKnown):
         return None
-    sweep = Sweep(catalogue.known, catalogue.keeper)
+    sweep = Sweep(catalogue.known, catalogue.keeper, after_s)
 
     def look() -> None:
         while True:

@@ -23,6 +23,14 @@ class Known(Protocol):
         """
         ...
 
+    def borne(self, records: Sequence[str]) -> set[str]:
+        """Which of these records of the index scenes of any area bear.
+
+        Raises:
+            ReadModelError: the database does not answer.
+        """
+        ...
+
 
 class NothingKnown:
     """Where there is no read model."""
@@ -30,6 +38,10 @@ class NothingKnown:
     def rows(self, keys: Sequence[str]) -> dict[str, Row]:
         """None."""
         return {}
+
+    def borne(self, records: Sequence[str]) -> set[str]:
+        """Any may be."""
+        return set(records)
 
 
 def check_open(known: Known, area: str) -> None:

@@ -94,6 +94,19 @@ def read_rows(dsn: str, keys: Sequence[str]) -> dict[str, Row]:
     return rows
 
 
+def borne_records(dsn: str, records: Sequence[str]) -> set[str]:
+    """Which of these records of the index scenes of any area bear.
+
+    Every row is looked through: for a question that is asked rarely.
+
+    Raises:
+        ReadModelError: the database refused, or cannot be reached.
+    """
+    with _at_one_instant(dsn) as connection:
+        found = connection.execute(QUERIES["borne_records"], (list(records),))
+        return {record for (record,) in found}
+
+
 @contextmanager
 def open_table(dsn: str) -> Iterator[Mapping[str, Row]]:
     """The dependency table, its rows read when they are asked for.

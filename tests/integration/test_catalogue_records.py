@@ -31,6 +31,7 @@ def indexed(system):
     for name in NAMES:
         make_product(system.folder / "products", name, ["B1"])
     system.environment["INGESTER_CATALOGUE_RECORDS"] = "geocube"
+    system.environment["INGESTER_CATALOGUE_SWEEP_AFTER_S"] = "0"
     system.start("geocube", "catalogue", "workflow", "projector")
     return system
 

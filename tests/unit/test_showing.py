@@ -17,7 +17,7 @@ from agents.worker.desk import Desk, sign_of_life
 from agents.worker.documents import Documents
 from infra.files.store import FileStore
 from streams.envelope import Envelope
-from streams.errors import IndexUnavailable, IngesterError, SearchError
+from streams.errors import IndexUnavailable, IngesterError, ReadModelError, SearchError
 from streams.failures import Failure
 from streams.model import AreaState, InventoryState, Scene, Settings, Stage
 from streams.orders import InventoryRequest
@@ -171,18 +171,28 @@ class Log:
 
     def __init__(self, *rows):
         self.rows_ = dict(rows)
+        self.away = False
 
     def rows(self, keys):
         return {key: self.rows_[key] for key in keys if key in self.rows_}
+
+    def borne(self, records):
+        if self.away:
+            raise ReadModelError("away")
+        scenes = [r.scene for r in self.rows_.values() if isinstance(r, DownloadRow)]
+        return {scene.record for scene in scenes} & set(records)
 
 
 def test_records_of_a_request_that_fails_in_the_end_are_removed():
     index = Index(fails_after=2)
     index.records_[NAMES[0]] = "there before"
-    cataloguing = Cataloguing(a_catalogue(keeper=index), lambda: NOW)
+    sweep = Sweep(Log(), index, after_s=60)
+    cataloguing = Cataloguing(a_catalogue(keeper=index), lambda: NOW, sweep)
     order = Envelope(a_request("demo"), "r1", NOW, "/tests")
     with pytest.raises(IndexUnavailable):
         list(cataloguing.carry_out(order, a_desk()))
+    assert sweep.look(NOW + timedelta(seconds=59)) == 1
+    assert sweep.look(NOW + timedelta(seconds=61)) == 0
     assert index.records_ == {NAMES[0]: "there before"}
 
 
@@ -204,46 +214,51 @@ def _has_scene(event):
     return getattr(event, "scene", None) is not None
 
 
-def swept(*rows, away=False, since=NOW):
+def swept(*rows, index_away=False, log_away=False, age_s=61):
     """Records left of two that were made; and requests still waited for."""
-    index = Index()
+    index, log = Index(), Log(*rows)
     index.records_ = {"a": "ra", "b": "rb"}
-    index.away = away
-    sweep = Sweep(Log(*rows), index)
-    sweep.watch(Made("demo", "i1", {"demo/a": "ra", "demo/b": "rb"}, since))
-    waited = sweep.look(NOW + timedelta(minutes=1))
+    index.away, log.away = index_away, log_away
+    sweep = Sweep(log, index, after_s=60)
+    sweep.watch(Made("demo", "i1", ("ra", "rb"), NOW))
+    waited = sweep.look(NOW + timedelta(seconds=age_s))
     return set(index.records_), waited
 
 
+def bearing(area, record):
+    """The row of a scene with this record."""
+    scene = Scene("a", "", NOW, record=record)
+    return f"{area}/a", DownloadRow(area, f"{area}/a", "i1", scene, Course())
+
+
 LISTED = ("demo!i1", IngestionRow("demo", "i1", Settings("", ""), listed=True))
-ACCEPTED = (
-    "demo/a",
-    DownloadRow("demo", "demo/a", "i1", Scene("a", "", NOW, record="ra"), Course()),
-)
-OTHERWISE = (
-    "demo/a",
-    DownloadRow("demo", "demo/a", "i0", Scene("a", "", NOW, record="old"), Course()),
-)
+BOTH = ({"a", "b"}, 1)
 
 
 def test_sweep_waits_until_the_request_is_projected():
-    assert swept() == ({"a", "b"}, 1)
+    assert swept() == BOTH
     unlisted = IngestionRow("demo", "i1", Settings("", ""))
-    assert swept(ACCEPTED, ("demo!i1", unlisted)) == ({"a", "b"}, 1)
+    assert swept(bearing("demo", "ra"), ("demo!i1", unlisted)) == BOTH
 
 
-def test_sweep_leaves_the_records_of_accepted_scenes():
-    assert swept(LISTED, ACCEPTED) == ({"a"}, 0)
-    assert swept(LISTED, OTHERWISE) == (set(), 0)
+def test_sweep_waits_for_those_who_may_have_found_a_record():
+    assert swept(LISTED, age_s=59) == BOTH
 
 
-def test_sweep_takes_all_records_of_a_cancelled_area():
+def test_sweep_leaves_the_records_that_scenes_bear():
+    assert swept(LISTED, bearing("demo", "ra")) == ({"a"}, 0)
+    assert swept(LISTED, bearing("other", "ra")) == ({"a"}, 0)
+    assert swept(LISTED, bearing("demo", "another")) == (set(), 0)
+
+
+def test_sweep_takes_what_a_cancelled_area_does_not_bear():
     assert swept(("demo", AreaRow("demo", AreaState.CANCELLED))) == (set(), 0)
 
 
-def test_sweep_tries_again_when_the_index_is_away():
-    assert swept(LISTED, away=True) == ({"a", "b"}, 1)
+def test_sweep_tries_again_when_somebody_does_not_answer():
+    assert swept(LISTED, index_away=True) == BOTH
+    assert swept(LISTED, log_away=True) == BOTH
 
 
 def test_sweep_gives_up_what_is_never_projected():
-    assert swept(since=NOW - timedelta(hours=2)) == ({"a", "b"}, 0)
+    assert swept(age_s=2 * 86_400) == ({"a", "b"}, 0)
