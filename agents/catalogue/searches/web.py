@@ -168,28 +168,22 @@ class Web:
         manners: Manners = Manners(),
         credentials: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Args:
-        manners: towards all hosts.
-        credentials: headers by origin (`https://host`); no other gets them.
+        """A way to the network.
+
+        Args:
+            manners: towards all hosts.
+            credentials: headers by URL; its scheme, host and port alone get them.
         """
         self._manners = manners
         self._credentials = {origin(url): h for url, h in (credentials or {}).items()}
         self._pool = urllib3.PoolManager(retries=False)
         self._proxied: dict[str, urllib3.ProxyManager] = {}
 
-    def text(self, ask: Ask) -> str:
-        """The answer's body as text.
-
-        Raises:
-            SearchError: no good answer after all tries, or one that says it never will.
-        """
-        return str(self._patiently(ask, _text))
-
     def json(self, ask: Ask) -> Any:
         """The answer's body as JSON.
 
         Raises:
-            SearchError: as `text`; or the body is no JSON.
+            SearchError: no good answer after all tries, or one that says it never will.
         """
         return self._patiently(ask, _json)
 
@@ -345,16 +339,9 @@ def _retry_after(value: str) -> float:
     return max((date.astimezone(UTC) - datetime.now(UTC)).total_seconds(), 0.0)
 
 
-def _text(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise _Passing("the answer is no text") from error
-
-
 def _json_text(body: bytes) -> str:
     _json(body)
-    return _text(body)
+    return body.decode(json.detect_encoding(body))
 
 
 def _json(body: bytes) -> Any:
