@@ -5,7 +5,6 @@ Framing: a zero byte, the schema's released id (4 bytes, big-endian), the Avro b
 Confluent deserializer reads it with the gateway as its registry.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from io import BytesIO
@@ -27,6 +26,7 @@ from streams.orders import (
     InventoryRequest,
     Outgoing,
 )
+from streams.writer import Write, writer
 
 Message = (
     Event
@@ -63,16 +63,10 @@ def encode(message: Message) -> bytes:
     Raises:
         ContractError: the message's schema was never released.
     """
-    header, schema, optional = _writer(message_type(message))
-    body = BytesIO()
-    body.write(header)
-    plain = msgspec.to_builtins(message, builtin_types=_NATIVE)
-    for field, record in optional:
-        if plain[field] is not None:
-            # Told which branch it is, fastavro need not try the whole record on each.
-            plain[field] = (record, plain[field])
-    fastavro.schemaless_writer(body, schema, plain)
-    return body.getvalue()
+    header, write = _writer(message_type(message))
+    out = [header]
+    write(message, out)
+    return b"".join(out)
 
 
 def decode(value: bytes | None) -> Message:
@@ -133,8 +127,8 @@ def unpack_as(cls: type[M], record: Record) -> Envelope[M]:
 
 
 @cache
-def _writer(name: str) -> tuple[bytes, Any, list[tuple[str, str]]]:
-    """Header, schema, and the fields that may be a record: name and record name."""
+def _writer(name: str) -> tuple[bytes, Write]:
+    """Header, and what writes the body."""
     schema = contract.current()[name]
     release = contract.latest().get(contract.full_name(schema))
     if release is None:
@@ -142,18 +136,7 @@ def _writer(name: str) -> tuple[bytes, Any, list[tuple[str, str]]]:
             f"schema '{name}' is not released; run: ingester schemas release"
         )
     header = _MAGIC + release.id.to_bytes(4, "big")
-    schema = contract.released(release.file)
-    optional = list(_optional_records(schema))
-    return header, fastavro.parse_schema(schema), optional
-
-
-def _optional_records(schema: contract.Schema) -> Iterator[tuple[str, str]]:
-    for field in schema["fields"]:
-        match field["type"]:
-            case ["null", {"type": "record"} as record]:
-                yield field["name"], contract.full_name(record)
-            case ["null", str(name)] if "." in name:  # the same record once more
-                yield field["name"], name
+    return header, writer(contract.released(release.file))
 
 
 @cache

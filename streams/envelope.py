@@ -2,9 +2,10 @@
 """Who said it, when, caused by what: an envelope, as CloudEvents headers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from streams.errors import UndecodableRecord
 
@@ -15,8 +16,7 @@ Headers = tuple[tuple[str, bytes], ...]
 _REQUIRED = ("ce_type", "ce_id", "ce_source", "ce_time")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope(Generic[M]):
+class Envelope(Struct, Generic[M], frozen=True):
     """A message with its circumstances."""
 
     message: M
@@ -34,8 +34,7 @@ class Envelope(Generic[M]):
     """Id of the ingestion request at the beginning of it all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A Kafka record, as bytes. Position and time are known once it was read."""
 
     topic: str

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The faust agent: facts in, rows and orders out. The rules are `streams.dependencies`.
 
-Events are gathered while the batch before them is written, so batches grow with the
-load and a lone fact waits for nobody. A batch is written (journal, rows, orders, dead
-letters) and acknowledged by Kafka, laid over the table, and only then acknowledged to
-Kafka.
+Facts are gathered while the batch before them is written, so batches grow with the load
+and a lone fact waits for nobody. A batch is folded, laid over the table and written:
+journal, rows, orders, dead letters. Once Kafka has acknowledged these, the facts are
+acknowledged to Kafka. Meanwhile the next batch is folded, to be written after it.
 """
 
 import asyncio
+import gc
 import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 import faust
@@ -24,10 +25,10 @@ from agents.logs import logger
 from agents.settings import Settings
 from agents.worker.deadletters import dead_letter
 from agents.workflow import journal
-from agents.workflow.app import build_app, dependency_table, task_log
+from agents.workflow.app import build_app, task_log
 from agents.workflow.batch import Batch, View, fold_batch, outgoing_record
-from agents.workflow.latest import Latest, reach
 from agents.workflow.leases import Leases, expiry_record
+from agents.workflow.table import DependencyTable
 from agents.workflow.watch import Watch
 from infra.kafka.connection import connection
 from infra.kafka.lag import Lag, partition_of
@@ -38,13 +39,13 @@ from streams.envelope import Record
 from streams.errors import BrokerError, ContractError
 from streams.orders import Heartbeat
 from streams.release import outstanding
-from streams.table import Row, decode_row
-from streams.topics import PROGRESS, TASKS
+from streams.table import Row
+from streams.topics import PROGRESS, TABLE, TASKS
 
 _LOG = logger("workflow")
 
 Event = Any
-"""A faust event: the library's types do not say what it has."""
+"""A faust event: what one fetch brought of a partition. Its value is the records."""
 
 # Told to the process manager: software failed, start me again.
 _EXIT = 70
@@ -54,6 +55,9 @@ _WATCH_EVERY_S = 30.0
 # Rows remembered decoded between batches: most facts are about tasks of recent ones.
 _SEEN_AT_MOST = 100_000
 
+# Nothing of a table makes cycles: to look for them often takes a tenth of the time.
+_COLLECT_EVERY = 100_000
+
 
 class Workflow:
     """The agent's state: its table, its positions, what it is waiting for."""
@@ -61,14 +65,10 @@ class Workflow:
     def __init__(self, app: faust.App, settings: Settings) -> None:
         self._app = app
         self._settings = settings
-        self._topic = settings.topic_prefix + TASKS.name
-        self._table = dependency_table(app, settings, self._read_back)
-        self._table.on_recover(lambda: _or_die(self._recover()))
-        self._latest = Latest(lambda key: self._table.data.get(key))
-        self._seen: dict[str, Row | None] = {}
-        self._positions: dict[int, int] = {}
         self._kafka = connection(settings, "ingester-workflow")
         self._writer = Writer(self._kafka, linger_ms=2)
+        self._table = DependencyTable()
+        self._seen: dict[str, Row | None] = {}
         self._watch = Watch(
             settings.workflow_resend_s, Lag(self._kafka), partition_of, time.monotonic
         )
@@ -77,8 +77,11 @@ class Workflow:
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._is_assigned = False
-        self._is_whole = False
+        self._flush: asyncio.Task[None] | None = None
+        self._folded: list[Event] = []
+        self._ours: frozenset[int] = frozenset()
+        self._term = 0
+        self._whole = asyncio.Event()
         self.pulse = Pulse()
 
     async def gather(self, stream: Any) -> None:
@@ -86,20 +89,19 @@ class Workflow:
         async for event in stream.noack().events():
             self._waiting.append(event)
             self._arrived.set()
-            if len(self._waiting) >= 2 * self._settings.workflow_batch:
+            if _count(self._waiting) >= 2 * self._settings.workflow_batch:
                 self._taken.clear()
                 await self._taken.wait()
 
     async def fold_for_ever(self) -> None:
         """Fold what was gathered, batch after batch."""
         while not self._app.should_stop:
-            await self._arrived.wait()
-            events = self._waiting[: self._settings.workflow_batch]
-            del self._waiting[: len(events)]
-            self._taken.set()
             if not self._waiting:
-                self._arrived.clear()
-            await self._handle(events)
+                async with self._writing:
+                    await self._written()
+            await self._arrived.wait()
+            await self._whole.wait()
+            await self._handle(self._take())
             self.pulse.beat()
 
     async def resend_overdue(self) -> None:
@@ -114,7 +116,7 @@ class Workflow:
 
     async def expire(self) -> None:
         """Look after attempts that began: give up those whose workers are lost."""
-        if self._is_whole:
+        if self._whole.is_set():
             lost = self._leases.expired()
             for expired in lost:
                 _LOG.warning(
@@ -145,88 +147,167 @@ class Workflow:
         Their next owner reads the table from its changelog. What we wrote after that
         would be missing there, and lie over what the next owner writes.
         """
-        self._is_assigned = self._is_whole = False
+        self._term += 1
+        self._whole.clear()
         async with self._writing:
+            await self._written()
             self._waiting.clear()
             self._arrived.clear()
             self._taken.set()
 
-    def take_over(self) -> None:
-        """Partitions are assigned; their table comes back next."""
-        self._is_assigned = True
+    async def take_over(self, partitions: frozenset[int]) -> None:
+        """Partitions are assigned: bring back their table, and fold what it lacks."""
+        self._term += 1
+        term = self._term
 
-    async def _handle(self, events: list[Event]) -> None:
+        def is_current() -> bool:
+            return term == self._term
+
         async with self._writing:
-            if not self._is_whole:
-                return  # they come again once the table is back
-            await self._fold_parts(events)
-            if self._is_whole:  # else the next assignment brings them again
-                for event in events:
-                    event.ack()
+            self._ours = partitions
+            await self._bring_back(is_current)
+            with TopicReader(self._kafka) as reader:
+                for span in await asyncio.to_thread(reader.spans, TASKS.name):
+                    if span.partition in partitions:
+                        await self._catch_up(reader, span, is_current)
+            if is_current():
+                self._whole.set()
 
-    async def _fold_parts(self, events: list[Event]) -> None:
-        parts: dict[int, list[Event]] = defaultdict(list)
-        for event in events:
-            parts[event.message.partition].append(event)
-        for partition, group in parts.items():
-            fresh = await self._fresh(partition, group)
-            if fresh:
-                await self._fold(partition, fresh)
+    async def _bring_back(self, is_current: Callable[[], bool]) -> None:
+        """The table as its changelog has it; what a crash may have lost, once more."""
+        begin = time.monotonic()
+        again, unsure = await asyncio.to_thread(self._read_back, is_current)
+        if not is_current():
+            return
+        self._seen.clear()
+        self._watch.forget()
+        self._leases.forget()
+        pending = dict(self._table.pending(self._is_ours))
+        self._watch.see(pending)
+        self._leases.see(pending)
+        orders = [order for task in unsure for order in self._orders_again(task)]
+        await self._write([*again, *orders])
+        gc.collect()
+        gc.freeze()  # the table stays: no collection need look at it
+        _LOG.info(
+            "table recovered",
+            action="recovered",
+            rows=len(self._table),
+            seconds=round(time.monotonic() - begin, 3),
+            positions=self._table.positions,
+        )
 
-    async def _fresh(self, partition: int, group: list[Event]) -> list[Record]:
-        """The records that follow the table's position, once it is where they begin."""
-        if partition not in self._ours():
-            return []  # gone to another agent, which folds them
-        position = self._positions.get(partition, -1)
-        records = [record(event) for event in group if event.message.offset > position]
-        if records and records[0].offset > position + 1:
-            await self._catch_up(Span(partition, position + 1, records[0].offset))
-        return records if self._is_assigned else []
+    def _read_back(
+        self, is_current: Callable[[], bool]
+    ) -> tuple[list[Record], list[str]]:
+        with TopicReader(self._kafka) as reader:
+            spans = {span.partition: span for span in reader.spans(TABLE.name)}
 
-    async def _catch_up(self, span: Span) -> None:
-        """Fold what the committed offset passes over and the table lacks.
+            def changelog(partition: int, begin: int) -> Iterator[Record]:
+                span = spans[partition]
+                rest = Span(partition, max(begin, span.begin), span.end)
+                records = reader.read_span(TABLE.name, rest)
+                return takewhile(lambda _: is_current(), records)
+
+            return self._table.read_back(changelog, self._ours)
+
+    async def _catch_up(
+        self, reader: TopicReader, span: Span, is_current: Callable[[], bool]
+    ) -> None:
+        """Fold what a span of the log holds and the table lacks.
 
         Read by ourselves: while records flow, faust's consumer forgets where it was
         told to seek to, and passes over what is older.
         """
-        _LOG.warning(
-            "the table is behind the committed offset: reading again",
+        begin = max(span.begin, self._position(span.partition) + 1)
+        if begin >= span.end:
+            return
+        _LOG.info(
+            "reading the log from where the table is",
             action="rewound",
             partition=span.partition,
-            begin=span.begin,
+            begin=begin,
             end=span.end,
         )
-        with TopicReader(self._kafka) as reader:
-            log = reader.read_span(TASKS.name, span)
-            while self._is_assigned:
-                records = await asyncio.to_thread(self._next_batch, log)
-                if not records:
-                    return
-                await self._fold(span.partition, records)
+        log = reader.read_span(TASKS.name, Span(span.partition, begin, span.end))
+        while is_current():
+            records = await asyncio.to_thread(self._next_batch, log)
+            if not records:
+                return
+            await self._fold(span.partition, records)
+            self.pulse.beat()
 
     def _next_batch(self, log: Iterator[Record]) -> list[Record]:
         return list(islice(log, self._settings.workflow_batch))
 
+    def _take(self) -> list[Event]:
+        """Events for one batch, the oldest."""
+        taken: list[Event] = []
+        while self._waiting and _count(taken) < self._settings.workflow_batch:
+            taken.append(self._waiting.pop(0))
+        self._taken.set()
+        if not self._waiting:
+            self._arrived.clear()
+        return taken
+
+    async def _handle(self, events: list[Event]) -> None:
+        term = self._term
+        async with self._writing:
+            parts: dict[int, list[Any]] = defaultdict(list)
+            for event in events:
+                parts[event.message.partition] += event.value
+            for partition, found in parts.items():
+                await self._fold_fresh(partition, found, lambda: term == self._term)
+            if term == self._term:  # else the next owner folds them
+                self._folded += events
+
+    async def _fold_fresh(
+        self, partition: int, found: list[Any], is_current: Callable[[], bool]
+    ) -> None:
+        """Fold what the table does not have yet, if the partition is ours."""
+        if partition not in self._ours:
+            return
+        begin = self._position(partition) + 1
+        fresh = iter([_record(one) for one in found if one.offset >= begin])
+        while is_current() and (records := self._next_batch(fresh)):
+            if records[0].offset > self._position(partition) + 1:
+                with TopicReader(self._kafka) as reader:
+                    span = Span(partition, 0, records[0].offset)
+                    await self._catch_up(reader, span, is_current)
+            await self._fold(partition, records)
+
     async def _fold(self, partition: int, records: list[Record]) -> None:
         if len(self._seen) > _SEEN_AT_MOST:
             self._seen.clear()
-        batch = fold_batch(View(self._stored, self._seen), records)
+        batch = fold_batch(View(self._table.stored, self._seen), records)
         rows, entry = journal.encoded(batch)
-        await self._write(
-            [
-                *journal.changelog(partition, rows, entry),
-                *batch.outgoing,
-                *self._dead_letters(batch),
-            ]
-        )
-        self._lay(rows)
-        self._positions[partition] = batch.position
+        out = [
+            *journal.changelog(partition, rows, entry),
+            *batch.outgoing,
+            *self._dead_letters(batch),
+        ]
+        # A journal says that all before it is written: so it must be.
+        await self._written()
+        for record in out:
+            self._writer.send(record)
+        self._flush = asyncio.create_task(asyncio.to_thread(self._writer.flush))
+        self._table.lay(rows)
+        self._table.positions[partition] = batch.position
         self._watch.see(batch.rows)
         self._leases.see(batch.rows)
 
+    async def _written(self) -> None:
+        """Wait for the last batch to be written; what led to it is acknowledged."""
+        if self._flush is not None:
+            await self._flush
+            self._flush = None
+        for event in self._folded:
+            event.ack()
+        self._folded.clear()
+
     async def _write(self, records: Iterable[Record]) -> None:
-        for out in records:
-            self._writer.send(out)
+        for record in records:
+            self._writer.send(record)
         await asyncio.to_thread(self._writer.flush)
 
     def _dead_letters(self, batch: Batch) -> list[Record]:
@@ -235,91 +316,36 @@ class Workflow:
             _LOG.error(str(error), action="dead_letter", record=str(rejected))
         return [dead_letter(r, e, "workflow", now) for r, e in batch.rejected]
 
-    def _stored(self, key: str) -> bytes | None:
-        value: bytes | None = self._table.data.get(key.encode())
-        return value
+    def _position(self, partition: int) -> int:
+        return self._table.positions.get(partition, -1)
 
-    def _lay(self, rows: dict[str, bytes]) -> None:
-        """Rows into the table, past faust's changelog: ours is written already."""
-        for key, value in rows.items():
-            self._table.data[key.encode()] = value
-
-    def _ours(self) -> set[int]:
-        assigned = self._app.consumer.assignment()
-        return {tp.partition for tp in assigned if tp.topic == self._topic}
-
-    def _lay_missing(self, rows: dict[str, bytes]) -> None:
-        for key, value in rows.items():
-            there = self._stored(key)
-            if there is None or reach(there) < reach(value):
-                self._lay({key: value})
-
-    async def _recover(self) -> None:
-        """The table came back from its changelog: make it whole by the journals."""
-        async with self._writing:
-            if self._is_assigned:  # else the next assignment has overtaken this one
-                await self._make_whole()
-                self._is_whole = self._is_assigned
-
-    async def _read_back(self, event: Event) -> None:
-        """A record of the changelog, while the table comes back."""
-        if event.value is not None:
-            self._latest.see(event.message.partition, event.key, event.value)
-
-    async def _make_whole(self) -> None:
-        self._positions.clear()
-        self._seen.clear()
-        self._watch.forget()
-        self._leases.forget()
-        furthest, again = self._latest.take()
-        self._table.data.update(furthest)
-        ours = self._ours()
-        for key in [k for k in self._table.data if journal.is_journal(k.decode())]:
-            partition = journal.partition_of(key.decode())
-            if partition not in ours:
-                continue  # of a time when it was
-            position, rows = journal.read_journal(self._table.data[key])
-            self._lay_missing(rows)
-            self._positions[partition] = position
-            again += journal.row_records(partition, rows)
-            again += [r for task in rows for r in self._orders_again(task)]
-        rows_of_ours = dict(self._rows_of(ours))
-        self._watch.see(rows_of_ours)
-        self._leases.see(rows_of_ours)
-        await self._write(again)
-        _LOG.info("table recovered", action="recovered", positions=self._positions)
-
-    def _rows_of(self, partitions: set[int]) -> Iterator[tuple[str, Row]]:
-        """Rows of these partitions; those that went to others are still about."""
-        for key, value in self._table.data.items():
-            name = key.decode()
-            if not journal.is_journal(name):
-                row = decode_row(name, value)
-                where = partition_of(row.area, self._settings.topics_log_partitions)
-                if where in partitions:
-                    yield name, row
+    def _is_ours(self, area: str) -> bool:
+        return partition_of(area, self._settings.topics_log_partitions) in self._ours
 
     def _orders_again(self, task: str) -> list[Record]:
-        order = outstanding(View(self._stored), task)
+        order = outstanding(View(self._table.stored), task)
         return [outgoing_record(order, datetime.now(UTC))] if order else []
 
 
-def record(event: Event) -> Record:
-    """The Kafka record of a faust event."""
-    message = event.message
-    pairs = dict(message.headers or {}).items()
+def _count(events: list[Event]) -> int:
+    return sum(len(event.value) for event in events)
+
+
+def _record(found: Any) -> Record:
+    """The record that faust's consumer found; its headers are pairs already."""
     return Record(
         topic=TASKS.name,
-        key=message.key,
-        value=message.value,
-        headers=tuple((name, value or b"") for name, value in pairs),
-        partition=message.partition,
-        offset=message.offset,
+        key=found.key,
+        value=found.value,
+        headers=tuple((name, value or b"") for name, value in found.headers),
+        partition=found.partition,
+        offset=found.offset,
     )
 
 
 def run(settings: Settings) -> None:
     """Fold the log until told to stop."""
+    gc.set_threshold(_COLLECT_EVERY)
     app = build_app(settings)
     workflow = Workflow(app, settings)
 
@@ -346,8 +372,14 @@ def run(settings: Settings) -> None:
     async def hand_over(*_: Any, **__: Any) -> None:
         await _or_die(workflow.hand_over())
 
-    async def take_over(*_: Any, **__: Any) -> None:
-        workflow.take_over()
+    taking_over: set[asyncio.Task[None]] = set()
+
+    async def take_over(_: Any, /, *assigned: Any, **__: Any) -> None:
+        ours = frozenset(tp.partition for tps in assigned for tp in tps)
+        # Not waited for: the group must not wait for us.
+        task = asyncio.create_task(_or_die(workflow.take_over(ours)))
+        taking_over.add(task)
+        task.add_done_callback(taking_over.discard)
 
     app.on_partitions_assigned.connect(take_over)
     app.on_partitions_revoked.connect(hand_over)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The faust app: its id, its topic, its table."""
+"""The faust app: its id, its topic, its settings."""
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+import os
+import tempfile
+from pathlib import Path
 
 import faust
 
 from agents.settings import Settings
-from agents.workflow.transport import use_prompt_consumer
-from streams.topics import TABLE, TASKS
+from agents.workflow.transport import Untouched, use_batch_consumer
+from streams.topics import TASKS
 
 # The group's name is faust's app id; a new version would be a new group and table.
 APP_ID = "ingester-workflow"
@@ -31,60 +32,28 @@ def build_app(settings: Settings) -> faust.App:
         broker_heartbeat_interval=settings.kafka_session_timeout_s / 5,
         consumer_auto_offset_reset="earliest",
         processing_guarantee="at_least_once",
-        store="memory://",
-        # A table in memory is read anew from its changelog whoever takes it over.
-        table_standby_replicas=0,
         topic_partitions=settings.topics_log_partitions,
         topic_replication_factor=settings.topics_replicas,
         topic_disable_leader=True,
         web_enabled=False,
         stream_wait_empty=False,
-        key_serializer="raw",
-        value_serializer="raw",
+        # Batches, each of a fetch: a few are enough to have the next one at hand.
+        stream_buffer_maxsize=8,
+        # Made by faust whether or not there is anything to keep in it.
+        datadir=Path(tempfile.gettempdir()) / f"ingester-workflow-{os.getuid()}",
         # Reading alone is twice as fast as with the default of 1 MiB.
         consumer_max_fetch_size=8 * 1024 * 1024,
     )
-    use_prompt_consumer(app)
+    use_batch_consumer(app)
     return app
 
 
 def task_log(app: faust.App, settings: Settings) -> faust.TopicT:
-    """The task log, as bytes: decoding is ours, so that poison cannot crash the app."""
+    """The task log in batches: decoding is ours, so poison cannot crash the app."""
     return app.topic(
         settings.topic_prefix + TASKS.name,
-        key_type=bytes,
-        value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
-    )
-
-
-def dependency_table(
-    app: faust.App, settings: Settings, read_back: Callable[[Any], Awaitable[None]]
-) -> Any:
-    """The table, recovered by faust from its changelog; our journal writes that.
-
-    Args:
-        app: whose table it is.
-        settings: name and partitions of the changelog.
-        read_back: is given each event of the changelog while the table comes back.
-    """
-    changelog = app.topic(
-        settings.topic_prefix + TABLE.name,
-        key_type=bytes,
-        value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
-        compacting=True,
-        partitions=settings.topics_log_partitions,
-    )
-    return app.Table(
-        "tasks",
-        key_type=bytes,
-        value_type=bytes,
-        partitions=settings.topics_log_partitions,
-        changelog_topic=changelog,
-        on_changelog_event=read_back,
+        key_serializer=Untouched(),
+        value_serializer=Untouched(),
     )
 
 

@@ -114,7 +114,7 @@ def _fold(view: View, record: Record, batch: Batch) -> None:
     kind = message_type(fact.message)
     if kind not in TASKS.messages:
         raise UndecodableRecord(f"value: a {kind}, expected a fact")
-    done = step(view, cast(Envelope[Event], fact), record.offset)
+    done = step(view, cast("Envelope[Event]", fact), record.offset)
     if done.unknown:
         raise UnknownSubject(done.unknown)
     view.update(done.rows)

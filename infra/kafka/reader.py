@@ -272,6 +272,8 @@ class TopicReader:
 
     def read_span(self, topic: str, span: Span) -> Iterator[Record]:
         """Records of a part of one partition, in order."""
+        if span.begin >= span.end:
+            return
         begin = TopicPartition(self._prefix + topic, span.partition, span.begin)
         self._consumer.assign([begin])
         open_until = {span.partition: span.end}

@@ -85,7 +85,8 @@ def test_order_longer_than_the_poll_interval_keeps_its_partition(system, gate):
     (started,) = facts(system, DownloadStarted)
     assert len(facts(system, DownloadDone)) == 1
     assert {beat.message.worker for beat in beats} == {started.worker}
-    assert {beat.message.step for beat in beats} == {f"graph {gate.graph}"}
+    # The first may come before the graph is reached.
+    assert beats[-1].message.step == f"graph {gate.graph}"
     for record in system.records(PROGRESS.name):
         assert record.key == dict(record.headers)["ce_subject"]
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from datetime import UTC, datetime
+from io import BytesIO
 
+import fastavro
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,6 +43,23 @@ st.register_type_strategy(float, st.floats(allow_nan=False))
 def test_what_is_encoded_is_decoded(name, data):
     message = data.draw(st.from_type(MESSAGES[name]))
     assert decode(encode(message)) == message
+
+
+@pytest.mark.parametrize("name", sorted(MESSAGES))
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_bytes_are_those_of_fastavro(name, data):
+    message = data.draw(st.from_type(MESSAGES[name]))
+    value = encode(message)
+    schema_id = int.from_bytes(value[1:5], "big")
+    (release,) = [one for one in contract.releases() if one.id == schema_id]
+    expected = BytesIO()
+    fastavro.schemaless_writer(
+        expected,
+        contract.released(release.file),
+        msgspec.to_builtins(message, builtin_types=(bytes, datetime)),
+    )
+    assert value[5:] == expected.getvalue()
 
 
 def test_bytes_are_confluent_framing_with_the_released_id():

@@ -7,6 +7,7 @@ from dataclasses import replace
 from io import BytesIO
 
 import pytest
+from msgspec import structs
 
 from agents.downloader.download import Downloading
 from agents.downloader.providers.null import NullProvider
@@ -250,7 +251,7 @@ def test_scene_named_like_a_path_is_refused_before_anything_is_done(trade):
     provider = Provider(PRODUCT)
     order = an_order()
     scene = replace(order.message.scene, name="../S")
-    order = replace(order, message=replace(order.message, scene=scene))
+    order = structs.replace(order, message=replace(order.message, scene=scene))
     assert failed(trade(provider), order).failure is Failure.BAD_INPUT
     assert provider.asked == 0
 

@@ -4,10 +4,10 @@
 import threading
 import time
 from collections import deque
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from agents.worker.loop import Worker
 from agents.worker.reply import reply
