@@ -58,12 +58,15 @@ test-unit: setup ## rules and rooms: no servers
 test-all: setup ## all tests but the unit tests, on real servers
 	@$(PYTHON) -m pytest tests/contract tests/integration tests/acceptance -q -n 2 --dist loadgroup
 
+test-stac: setup ## the STAC search on stac-fastapi (needs PostgreSQL with PostGIS)
+	@$(PYTHON) -m tests.pgstac
+
 test-minio: setup ## the store's contract suite on a real MinIO server (built by Go, 5 min)
 	@$(PYTHON) -m tests.minio
 
 format: setup ## format and mend what can be mended
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
-.PHONY: lint test-unit test-all test-minio format
+.PHONY: lint test-unit test-all test-minio test-stac format
 
 bench: ## list the benchmarks
 	@for file in benchmarks/bench_*.py; do \

@@ -13,6 +13,7 @@ from streams.errors import IngesterError, InvalidGraph, InvalidRequest
 
 VERBS = {
     "publish": "publish:publish",
+    "catalogue": "catalogue:app",
     "status": "status:status",
     "task": "task:task",
     "explain": "explain:explain",

@@ -51,18 +51,19 @@ def make(kind: str, name: str, defaults: Mapping[str, str] | None = None) -> Any
 
     Args:
         kind: one of `KINDS`.
-        name: of its entry point.
+        name: of its entry point; `name:own` has the options of `own` (the plug-in can
+            be used several times).
         defaults: options that its variables override.
 
     Raises:
         PluginError: as `load`, or the factory refuses the options.
     """
-    factory = load(kind, name)
+    factory = load(kind, name.partition(":")[0])
     options = {**(defaults or {}), **plugin_options(kind, name)}
     try:
         return factory(options)
     except (IngesterError, KeyError, ValueError, OSError) as error:
-        variable = f"INGESTER_{kind}_{name}_*".upper()
+        variable = f"INGESTER_{kind}_{name}_*".upper().replace(":", "_")
         raise PluginError(f"{kind} '{name}': {error} (see {variable})") from error
 
 

@@ -4,13 +4,15 @@
 A variable wins over the file named by `INGESTER_CONFIG`; secrets may also be files
 named as their variable in the folder `INGESTER_SECRETS_DIR`. Plug-ins get the variables
 that begin with their kind and name: `INGESTER_PROVIDER_LOCAL_FOLDER` is the option
-`folder` of the image provider `local`.
+`folder` of the image provider `local`. A plug-in can be used more than once under names
+of one's own: `INGESTER_SEARCH_STAC_MINE_URL` is the option `url` of `stac:mine`.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -92,6 +94,32 @@ class Settings(BaseSettings):
     catalogue_searches: Names = _of(
         ("local",), "Catalogue searches, in order of trial.", "catalogue"
     )
+    catalogue_fallback: Literal["empty", "error", "never", "all"] = _of(
+        "empty",
+        "When the next search is asked: the one before failed or nothing of it was "
+        "kept; it failed; never; always, and all answers are taken together.",
+        "catalogue",
+    )
+    catalogue_nothing: Literal["accept", "refuse"] = _of(
+        "accept", "What becomes of a request for which nothing is found.", "catalogue"
+    )
+    catalogue_most_scenes: int = _of(
+        50_000, "Scenes a search may list for a request; more is refused.", "catalogue"
+    )
+    catalogue_timeout_s: float = _of(
+        60.0,
+        "Of one question to a search's host, to the end of its answer.",
+        "catalogue",
+    )
+    catalogue_tries: int = _of(
+        5, "Times that one question is asked while failures may pass.", "catalogue"
+    )
+    catalogue_per_second: float = _of(
+        5.0, "Questions to one host, of all searches of a process.", "catalogue"
+    )
+    catalogue_longest_pause_s: float = _of(
+        120.0, "Longest Retry-After that is waited for.", "catalogue"
+    )
     area_downloads: int = _of(
         100, "Downloads of an area ordered at once, unless it says.", "catalogue"
     )
@@ -101,6 +129,27 @@ class Settings(BaseSettings):
     catalogue_records: str = _of(
         "", "Index that keeps records of scenes; empty: none.", "catalogue"
     )
+    catalogue_sweep_after_s: float = _of(
+        300.0,
+        "Records made for a request stay for so long, accepted or not.",
+        "catalogue",
+    )
+
+    catalogue_annotations: Names = _of(
+        ("eodata",),
+        "Where annotations of Sentinel-1 lie: URL templates, and `eodata`, in order.",
+        "catalogue",
+    )
+    eodata_endpoint: str = _of(
+        "https://eodata.dataspace.copernicus.eu",
+        "Copernicus archive, an S3 with the bucket `eodata`.",
+        "catalogue",
+    )
+    eodata_access_key: SecretStr = _of(
+        SecretStr(""), "Its access key; empty: it is not asked.", "catalogue"
+    )
+    eodata_secret_key: SecretStr = _of(SecretStr(""), "Its secret key.", "catalogue")
+    eodata_region: str = _of("default", "Its region.", "catalogue")
 
     graph_roots: Names = _of(
         (), "Folders whose graphs and commands may be run, beside ours.", "workers"
@@ -166,6 +215,11 @@ class Settings(BaseSettings):
     gateway_wait_s: float = _of(
         10.0, "Wait for so long until a wish is projected.", "gateway"
     )
+    gateway_inventory_wait_s: float = _of(
+        30.0,
+        "An answer waits so long for its inventory; then it says where.",
+        "gateway",
+    )
     gateway_events_clients: int = _of(
         100, "Clients that may follow areas at a time.", "gateway"
     )
@@ -183,6 +237,7 @@ class Settings(BaseSettings):
     log_level: str = _of("info", "debug, info, warning or error.", "agents")
 
     @field_validator(
+        "catalogue_annotations",
         "catalogue_searches",
         "graph_roots",
         "downloader_providers",
@@ -237,12 +292,27 @@ def load_settings(**overrides: Any) -> Settings:
 def plugin_options(
     kind: str, name: str, environment: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Options of one plug-in, by lower-case name without the prefix."""
-    prefix = f"{PREFIX}{kind}_{name}_".upper().replace("-", "_")
+    """Options of one plug-in, by lower-case name without the prefix.
+
+    A file of that name in the folder of secrets is one too; a variable wins.
+    """
+    prefix = re.sub("[-:]", "_", f"{PREFIX}{kind}_{name}_".upper())
+    found = {**_secrets(environment.get(f"{PREFIX}SECRETS_DIR", "")), **environment}
     return {
         variable.removeprefix(prefix).lower(): value
-        for variable, value in environment.items()
+        for variable, value in found.items()
         if variable.startswith(prefix)
+    }
+
+
+def _secrets(folder: str) -> dict[str, str]:
+    """The files of the folder of secrets, by upper-case name."""
+    if not folder or not Path(folder).is_dir():
+        return {}
+    return {
+        file.name.upper(): file.read_text().strip()
+        for file in sorted(Path(folder).iterdir())
+        if file.is_file()
     }
 
 

@@ -4,15 +4,18 @@
 Workload: CHAINS chains of TILES / CHAINS dates, in scenes of nine tiles. Every task is
 created first; then simulated workers answer every order at once, FAIL of them saying
 that the tile failed (0.01: one in a hundred). What is measured is one workflow agent:
-how many tiles end in a second, and what each of them costs it.
+how many tiles end in a second, and what each of them costs it. Then the agent is killed
+and comes back, and a projector reads the whole log.
 
-TILES=900,9000,90000 CHAINS=90 FAIL=0 AGENTS=1 RATE=0 (answers in a second; 0: at once)
+TILES=900,9000,90000 CHAINS=90 AREAS=1 FAIL=0 AGENTS=1 PROJECTOR=1
+RATE=0 (answers in a second; 0: at once)
 """
 
 import os
 import signal
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -49,23 +52,26 @@ from streams.model import (
     download_task,
     process_task,
 )
+from streams.orders import AreaDone
 from streams.topics import DOWNLOADS, NOTICES, PROCESSES, TASKS
 from tests.system import System, wait_for
 
 TILES_PER_SCENE = 9
 
-_AREA = "bench"
+PROJECTOR = os.environ.get("PROJECTOR", "1") == "1"
+
 _ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _PATIENCE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """So many tiles in so many chains."""
+    """So many tiles in so many chains, dealt out to so many areas."""
 
     tiles: int
     chains: int
     fail: float
+    areas: int
 
     @property
     def dates(self) -> int:
@@ -75,18 +81,26 @@ class Workload:
     @property
     def facts(self) -> int:
         """Created and ended: two of each tile and of each scene, and of the area."""
-        return 2 + 2 * (self.tiles + self.tiles // TILES_PER_SCENE)
+        return 2 * (self.areas + self.tiles + self.tiles // TILES_PER_SCENE)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the areas."""
+        return [f"bench{number}" for number in range(self.areas)]
 
     def created(self) -> Iterator[Event]:
         """The facts that create it: scenes in order of date."""
         end = _ORIGIN + timedelta(days=self.dates)
         wanted = Settings("Pass", "Pass")
-        yield IngestionAccepted(_AREA, "i1", wanted, "{}", _ORIGIN, end, "bench")
-        scenes = self.chains // TILES_PER_SCENE
+        scenes = self.chains // TILES_PER_SCENE // self.areas
+        for area in self.names:
+            yield IngestionAccepted(area, "i1", wanted, "{}", _ORIGIN, end, "bench")
         for day in range(self.dates):
-            for group in range(scenes):
-                yield from _scene(group, day)
-        yield IngestionListed(_AREA, "i1", scenes * self.dates, self.tiles)
+            for area in self.names:
+                for group in range(scenes):
+                    yield from _scene(area, group, day)
+        for area in self.names:
+            yield IngestionListed(area, "i1", scenes * self.dates, self.tiles)
 
     def fails(self, task: str) -> bool:
         """Is this one of the tiles that fail? Always the same ones."""
@@ -100,8 +114,10 @@ class Answers:
     tiles: int = 0
     first_at: float = 0.0
     last_at: float = 0.0
-    ended: dict[str, float] = field(default_factory=dict)
-    """When each tile was said to have ended."""
+    ordered: set[tuple[str, int]] = field(default_factory=set)
+    """Chain and day of the tiles that were."""
+    ended: dict[tuple[str, int], float] = field(default_factory=dict)
+    """When each of them was said to have ended."""
     waits_ms: list[float] = field(default_factory=list)
     """From a tile's end to the order of the next one of its chain."""
 
@@ -109,6 +125,7 @@ class Answers:
 def main() -> None:
     """Each number of tiles in turn, then the result of the last."""
     agents = int(os.environ.get("AGENTS", "1"))
+    areas = int(os.environ.get("AREAS", "1"))
     print(
         f"{'tiles':>8}{'chains':>8}{'create/s':>10}{'tiles/s':>9}{'CPU us':>8}"
         f"{'MB':>7}{'p50 ms':>8}{'p99 ms':>8}{'recover s':>10}{'projected/s':>12}"
@@ -116,7 +133,7 @@ def main() -> None:
     for tiles in map(int, os.environ.get("TILES", "900,9000,90000").split(",")):
         chains = int(os.environ.get("CHAINS", "0")) or min(tiles // 10, 9000)
         fail = float(os.environ.get("FAIL", "0"))
-        result = _measure(Workload(tiles, chains, fail), agents)
+        result = _measure(Workload(tiles, chains, fail, areas), agents)
     told = " ".join(f"{name}={value}" for name, value in result.items())
     print(f"RESULT agents={agents} {told}")
 
@@ -135,13 +152,14 @@ def _measure(load: Workload, agents: int) -> dict[str, Any]:
         answers = _answer_all(system, load)
         cpu_s = sum(_cpu_s(one) for one in used) - before
         memory = max(one.memory_info().rss for one in used)
-        projected_s = _project(system)
+        projected_s = _project(system) if PROJECTOR else 0.0
         recover_s = _recovery(system, workflows[0])
         seconds = answers.last_at - answers.first_at
         p50, p99 = _percentiles(answers.waits_ms)
         result = {
             "tiles": load.tiles,
             "chains": load.chains,
+            "areas": load.areas,
             "fail": load.fail,
             "created_per_s": round((load.tiles * 10 / 9) / create_s),
             "tiles_per_s": round(load.tiles / seconds),
@@ -150,7 +168,7 @@ def _measure(load: Workload, agents: int) -> dict[str, Any]:
             "done_to_order_p50_ms": round(p50, 1),
             "done_to_order_p99_ms": round(p99, 1),
             "recovery_s": round(recover_s, 1),
-            "projected_facts_per_s": round(load.facts / projected_s),
+            "projected_facts_per_s": projected_s and round(load.facts / projected_s),
         }
         print(
             f"{load.tiles:8}{load.chains:8}{result['created_per_s']:10}"
@@ -186,56 +204,67 @@ def _answer_all(system: System, load: Workload) -> Answers:
     writer = Writer(system.kafka, linger_ms=1)
     rate = float(os.environ.get("RATE", "0"))
     answers = Answers()
-    while answers.tiles < load.tiles:
-        for record in reader.poll_many(1000 if not rate else 1, 0.01):
-            now = time.monotonic()
-            answers.first_at = answers.first_at or now
-            writer.send(_answer(record, load, answers, now))
+    asked: deque[Record] = deque()
+    while asked or answers.tiles < load.tiles:
+        for record in reader.poll_many(1000, 0.001 if asked else 0.01):
+            _note(record, answers)
+            asked.append(record)
+        for _ in range(min(1, len(asked)) if rate else len(asked)):
+            answers.first_at = answers.first_at or time.monotonic()
+            writer.send(_answer(asked.popleft(), load, answers))
             if rate:
                 time.sleep(1 / rate)
     writer.flush()
-    wait_for(lambda: _is_done(system), timeout_s=_PATIENCE_S)
+    wait_for(lambda: _are_done(system, load), timeout_s=_PATIENCE_S)
     answers.last_at = time.monotonic()
     reader.close()
     return answers
 
 
-def _answer(record: Record, load: Workload, answers: Answers, now: float) -> Record:
+def _answer(record: Record, load: Workload, answers: Answers) -> Record:
     """The fact that ends an order: by its headers alone, as its task is our own."""
     headers = dict(record.headers)
     task = headers["ce_subject"].decode()
+    area = task.partition("/")[0]
     attempt = int(headers["ce_id"].decode().rpartition("#")[2])
     event: Event
     if record.topic == DOWNLOADS.name:
         group, day = _numbers(task)
         parts = tuple(Delivery(tile) for tile in _tiles(group, day))
-        event = DownloadDone(_AREA, task, attempt, "bench", "null", parts)
+        event = DownloadDone(area, task, attempt, "bench", "null", parts)
     else:
-        _note(task, answers, now)
+        answers.ended[_place(task)] = time.monotonic()
         if load.fails(task):
             event = ProcessFailed(
-                _AREA, task, attempt, "bench", Failure.STEP_FATAL, "as asked"
+                area, task, attempt, "bench", Failure.STEP_FATAL, "as asked"
             )
         else:
-            event = ProcessDone(_AREA, task, attempt, "bench", ())
+            event = ProcessDone(area, task, attempt, "bench", ())
     return _fact(event, f"{headers['ce_id'].decode()}/end")
 
 
-def _note(task: str, answers: Answers, now: float) -> None:
+def _note(record: Record, answers: Answers) -> None:
     """A tile was ordered: how long after the end of the one before it?"""
-    _, day = _numbers(task)
-    if task not in answers.ended:
+    if record.topic == DOWNLOADS.name:
+        return
+    chain, day = _place(dict(record.headers)["ce_subject"].decode())
+    if (chain, day) not in answers.ordered:
+        answers.ordered.add((chain, day))
         answers.tiles += 1
-    chain = task.rpartition("-")[2]
-    before = answers.ended.get(f"{chain}@{day - 1}")
+    before = answers.ended.get((chain, day - 1))
     if before is not None:
-        answers.waits_ms.append((now - before) * 1000)
-    answers.ended[task] = answers.ended[f"{chain}@{day}"] = now
+        answers.waits_ms.append((time.monotonic() - before) * 1000)
 
 
-def _is_done(system: System) -> bool:
-    notices = system.messages(NOTICES.name)
-    return any(type(notice.message).__name__ == "AreaDone" for notice in notices)
+def _place(task: str) -> tuple[str, int]:
+    """Chain and day of a tile."""
+    area, _, rest = task.partition("/")
+    return f"{area}-{rest.rpartition('-')[2]}", _numbers(task)[1]
+
+
+def _are_done(system: System, load: Workload) -> bool:
+    said = (notice.message for notice in system.messages(NOTICES.name))
+    return {one.area for one in said if isinstance(one, AreaDone)} == set(load.names)
 
 
 def _project(system: System) -> float:
@@ -261,22 +290,22 @@ def _recovery(system: System, workflow: Any) -> float:
 
 def _fact(event: Event, id: str) -> Record:
     now = datetime.now(UTC)
-    subject = getattr(event, "task", _AREA)
-    return pack(TASKS.name, _AREA, Envelope(event, id, now, "/bench", subject))
+    subject = getattr(event, "task", event.area)
+    return pack(TASKS.name, event.area, Envelope(event, id, now, "/bench", subject))
 
 
-def _scene(group: int, day: int) -> Iterator[Event]:
+def _scene(area: str, group: int, day: int) -> Iterator[Event]:
     date = _ORIGIN + timedelta(days=day)
     name = f"s{group}d{day}"
     tiles = _tiles(group, day)
     scene = Scene(name, "landsat", date, parts=tuple(map(Part, tiles)))
-    download = download_task(_AREA, name)
-    yield TaskCreated(_AREA, download, Kind.DOWNLOAD, "i1", scene=scene)
+    download = download_task(area, name)
+    yield TaskCreated(area, download, Kind.DOWNLOAD, "i1", scene=scene)
     for number, tile in enumerate(tiles):
         cell = f"c{group * TILES_PER_SCENE + number}"
-        task = process_task(_AREA, name, tile)
+        task = process_task(area, name, tile)
         made = Tile(tile, name, date, cell)
-        yield TaskCreated(_AREA, task, Kind.PROCESS, "i1", tile=made)
+        yield TaskCreated(area, task, Kind.PROCESS, "i1", tile=made)
 
 
 def _tiles(group: int, day: int) -> list[str]:

@@ -18,10 +18,25 @@ from streams.envelope import Envelope, Record, from_headers, to_headers
 from streams.errors import ContractError, UndecodableRecord, UnknownMessage
 from streams.events import Event
 from streams.names import type_name
-from streams.orders import DeadLetter, Heartbeat, IngestionRequest, Outgoing
+from streams.orders import (
+    DeadLetter,
+    Heartbeat,
+    IngestionRequest,
+    InventoryProgress,
+    InventoryRequest,
+    Outgoing,
+)
 from streams.writer import Write, writer
 
-Message = Event | Outgoing | IngestionRequest | Heartbeat | DeadLetter
+Message = (
+    Event
+    | Outgoing
+    | IngestionRequest
+    | InventoryRequest
+    | InventoryProgress
+    | Heartbeat
+    | DeadLetter
+)
 
 M = TypeVar("M", bound=Message)
 

@@ -49,6 +49,8 @@ class IngestionListed:
     """Scenes kept; each has a download task."""
     tiles: int
     left_out: tuple[LeftOut, ...] = ()
+    searched: tuple[str, ...] = ()
+    """The searches that were asked, in order, and how each answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The area in a GeoJSON document, as one valid polygon or multipolygon."""
+"""The area in a GeoJSON document, as one valid polygon or multipolygon.
+
+It may cross the 180th meridian: cut there as RFC 7946 wants it, with longitudes beyond
+180, or with an edge from 179 to -179. It may enclose a pole.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
+
+from streams.meridian import on_earth, united
 
 _POLYGONAL = ("Polygon", "MultiPolygon")
 _OTHER = ("Point", "MultiPoint", "LineString", "MultiLineString")
@@ -23,7 +29,7 @@ def area_of(document: Mapping[str, Any]) -> dict[str, Any]:
             MultiPolygon; EPSG:4326, longitude first.
 
     Returns:
-        A Polygon or MultiPolygon, coordinates in degrees.
+        A Polygon or MultiPolygon, degrees, longitudes from -180 to 180.
 
     Raises:
         GeometryProblem: there is no area, or it is not valid.
@@ -31,7 +37,7 @@ def area_of(document: Mapping[str, Any]) -> dict[str, Any]:
     polygons = list(_polygons(document, "$"))
     if not polygons:
         raise GeometryProblem("$: no polygon: an area is a Polygon or MultiPolygon")
-    area = polygons[0] if len(polygons) == 1 else shapely.union_all(polygons)
+    area = polygons[0] if len(polygons) == 1 else united(polygons)
     geometry: dict[str, Any] = shapely.geometry.mapping(area)
     return geometry
 
@@ -47,7 +53,7 @@ def _polygons(node: Any, path: str) -> Iterator[BaseGeometry]:
         case "GeometryCollection":
             yield from _each(node, "geometries", path)
         case kind if kind in _POLYGONAL:
-            yield _polygon(node, path)
+            yield from _members(node, path)
         case kind if kind in _OTHER:
             raise GeometryProblem(
                 f"{path}: a {kind} has no area, expected a Polygon or MultiPolygon"
@@ -66,30 +72,34 @@ def _each(node: Mapping[str, Any], member: str, path: str) -> Iterator[BaseGeome
         yield from _polygons(item, f"{path}.{member}[{index}]")
 
 
-def _polygon(node: Mapping[str, Any], path: str) -> BaseGeometry:
+def _members(node: Mapping[str, Any], path: str) -> Iterator[BaseGeometry]:
+    """The polygons of a Polygon or MultiPolygon; each is to be valid by itself."""
     coordinates = node.get("coordinates")
-    rings = coordinates if node["type"] == "Polygon" else _flat(coordinates, path)
-    for ring in rings if isinstance(rings, list) else [rings]:
-        _check_ring(ring, f"{path}.coordinates")
-    geometry = shapely.geometry.shape(dict(node))
-    if geometry.is_empty:
-        raise GeometryProblem(f"{path}.coordinates: empty")
-    if not geometry.is_valid:
-        reason = shapely.is_valid_reason(geometry)
-        raise GeometryProblem(f"{path}.coordinates: not a valid area: {reason}")
-    return geometry
-
-
-def _flat(coordinates: Any, path: str) -> list[Any]:
+    path = f"{path}.coordinates"
+    if node["type"] == "Polygon":
+        yield _polygon(coordinates, path)
+        return
     if not isinstance(coordinates, list):
-        raise GeometryProblem(f"{path}.coordinates: expected a list of polygons")
-    return [ring for polygon in coordinates for ring in _list(polygon, path)]
+        raise GeometryProblem(f"{path}: expected a list of polygons")
+    if not coordinates:
+        raise GeometryProblem(f"{path}: empty")
+    for index, rings in enumerate(coordinates):
+        yield _polygon(rings, f"{path}[{index}]")
 
 
-def _list(value: Any, path: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise GeometryProblem(f"{path}.coordinates: expected lists of rings")
-    return value
+def _polygon(rings: Any, path: str) -> BaseGeometry:
+    if not isinstance(rings, list):
+        raise GeometryProblem(f"{path}: expected lists of rings")
+    if not rings:
+        raise GeometryProblem(f"{path}: empty")
+    for ring in rings:
+        _check_ring(ring, path)
+    shell, *holes = ([position[:2] for position in ring] for ring in rings)
+    polygon = on_earth(shapely.Polygon(shell, holes))
+    if not polygon.is_valid:
+        reason = shapely.is_valid_reason(polygon)
+        raise GeometryProblem(f"{path}: not a valid area: {reason}")
+    return polygon
 
 
 def _check_ring(ring: Any, path: str) -> None:
@@ -111,7 +121,7 @@ def _check_position(position: Any, path: str) -> None:
     ):
         raise GeometryProblem(f"{path}: {position} is not [longitude, latitude]")
     longitude, latitude = position[:2]
-    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+    if not (-360 <= longitude <= 360 and -90 <= latitude <= 90):
         raise GeometryProblem(
-            f"{path}: {position[:2]} is outside longitude ±180, latitude ±90"
+            f"{path}: {position[:2]} is outside longitude ±360, latitude ±90"
         )

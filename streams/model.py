@@ -69,6 +69,32 @@ class Kind(StrEnum):
     PROCESS = "PROCESS"
 
 
+class Stage(StrEnum):
+    """How far an inventory goes; each stage has the ones before it."""
+
+    CHECK = "CHECK"
+    """The request is checked, nothing is searched."""
+    SCENES = "SCENES"
+    """The scenes."""
+    TILES = "TILES"
+    """The scenes with their tiles and the chains of these."""
+    PLAN = "PLAN"
+    """Everything, with what is left out and an estimate."""
+
+
+class InventoryState(StrEnum):
+    """Where an inventory stands."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    """Its document is stored."""
+    REFUSED = "REFUSED"
+    """The request is wrong."""
+    FAILED = "FAILED"
+    """Something did not answer; ask again."""
+
+
 class Action(StrEnum):
     """What became of a layer: kept for later steps, or indexed for readers."""
 
@@ -88,6 +114,10 @@ class Part:
     """Sentinel-1 sub-swath, for example `IW1`; empty for other sensors."""
     number: int = 0
     """Position of the burst in its swath image, from 1; 0 when the scene is not cut."""
+    footprint: str = ""
+    """WKT, EPSG:4326, longitude first; empty when it is that of the scene."""
+    anx_time: int = 0
+    """Of a Sentinel-1 burst: tenths of a second since the ascending node; else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +173,9 @@ class Tile:
     """Place on the sensor's grid shared by a chain; empty: no chain, always a root."""
     swath: str = ""
     number: int = 0
+    footprint: str = ""
+    anx_time: int = 0
+    """These four as in `Part`."""
 
 
 @dataclass(frozen=True, slots=True)

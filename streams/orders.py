@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from streams.failures import Failure
-from streams.model import AreaState, Layer, LayerTarget, Scene, Settings, Tally, Tile
+from streams.model import (
+    AreaState,
+    InventoryState,
+    Layer,
+    LayerTarget,
+    Scene,
+    Settings,
+    Stage,
+    Tally,
+    Tile,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,7 @@ class IngestionRequest:
     searches: tuple[str, ...] = ()
     """Catalogue searches to ask, in this order; empty: the catalogue's own list."""
     chain: bool = True
-    """False: no chains; every tile is a root."""
+    """False: no chains; every tile is a root, as `cells` "none" says too."""
     by: str = ""
     """Who asks."""
     priority: int = 0
@@ -46,6 +56,46 @@ class IngestionRequest:
     limit_downloads: int = 0
     """Most downloads of the area ordered at once; 0: the catalogue's own limit."""
     limit_processes: int = 0
+    cells: str = ""
+    """How tiles are chained: `none`, or a grid of the sensor; empty: the default."""
+    versions: str = "newest"
+    """Which products of one acquisition are kept: `newest`, `oldest` or `all`."""
+    document: str = ""
+    """URI of the scenes document posted with it, used instead of a search."""
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryRequest:
+    """Someone wants to see what a request would lead to; nothing is ingested."""
+
+    inventory: str
+    """Id of this inventory."""
+    stage: Stage
+    payload: str
+    """The request as users write it: JSON, see `streams.payload`."""
+    document: str = ""
+    """URI of the scenes document posted with it, used instead of a search."""
+    by: str = ""
+    """Who asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryProgress:
+    """How far an inventory is."""
+
+    inventory: str
+    state: InventoryState
+    step: str = ""
+    """What is being done now: `search`, `tiles`, …."""
+    done: int = 0
+    total: int = 0
+    """Of the step, in the things that it counts; 0 when unknown."""
+    scenes: int = 0
+    tiles: int = 0
+    document: str = ""
+    """URI of the result, once done: a scenes document, or a plan."""
+    problems: tuple[str, ...] = ()
+    """Everything that is wrong, when refused or failed."""
 
 
 @dataclass(frozen=True, slots=True)

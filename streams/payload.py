@@ -2,8 +2,8 @@
 """A request as users write it: one JSON document, GeoJSON and parameters together.
 
 The members are those of the reference (spelled in any case), and a few of ours:
-`searches`, `chain`, `priority`, `limits`. What is wrong is said all at once, each with
-its JSON path.
+`searches`, `chain`, `cells`, `versions`, `priority`, `limits`. What is wrong is said
+all at once, each with its JSON path.
 """
 
 import json
@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -34,7 +34,8 @@ _GEOJSON = frozenset(
     | {"bbox", "crs", "id"}
 )
 _NAME = re.compile(r"[A-Za-z0-9:_-]+")
-_STORAGE = re.compile(r"(s3://[^/]+|file:///|/).*")
+STORAGE_ROOT = re.compile(r"(s3://[^/]+|file:///|/).*")
+"""Forms of a root of layers."""
 
 
 def _as_text(value: Any) -> Any:
@@ -101,6 +102,8 @@ class _Payload(_Strict):
     storage_uri: str = ""
     searches: list[str] = []
     chain: bool = True
+    cells: str = ""
+    versions: Literal["newest", "oldest", "all"] = "newest"
     priority: int = Field(0, ge=-MAX_PRIORITY, le=MAX_PRIORITY)
     limits: _Limits = Field(default_factory=_Limits)
 
@@ -114,7 +117,7 @@ class _Payload(_Strict):
     @field_validator("storage_uri")
     @classmethod
     def _is_a_root(cls, value: str) -> str:
-        if value and not _STORAGE.fullmatch(value):
+        if value and not STORAGE_ROOT.fullmatch(value):
             raise ValueError("expected s3://bucket/prefix, file:///path or /path")
         return value
 
@@ -130,6 +133,12 @@ class _Payload(_Strict):
     def _ends_after_its_start(self) -> "_Payload":
         if self.end_time <= self.start_time:
             raise ValueError("end_time: expected later than start_time")
+        return self
+
+    @model_validator(mode="after")
+    def _chains_or_not(self) -> "_Payload":
+        if not self.chain and self.cells not in ("", "none"):
+            raise ValueError(f"cells: '{self.cells}', but chain is false")
         return self
 
 
@@ -250,6 +259,8 @@ def _request(
         storage_uri=payload.storage_uri,
         searches=tuple(payload.searches),
         chain=payload.chain,
+        cells=payload.cells,
+        versions=payload.versions,
         by=by,
         priority=payload.priority,
         limit_downloads=payload.limits.downloads,

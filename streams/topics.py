@@ -14,9 +14,10 @@ from streams.orders import (
     DownloadOrder,
     Heartbeat,
     IngestionRequest,
+    InventoryProgress,
+    InventoryRequest,
     LayerReleased,
     Notice,
-    Outgoing,
     ProcessOrder,
 )
 
@@ -151,6 +152,28 @@ PROGRESS = Topic(
     readers=("gateway", "workflow", "any subscriber"),
     retention=timedelta(days=1),
 )
+INVENTORIES = Topic(
+    "ingester.inventories",
+    "requests to show what an ingestion would lead to",
+    "inventory",
+    _types(InventoryRequest),
+    Scale.LOG,
+    Cleanup.EXPIRE,
+    writers=("gateway", "any client"),
+    readers=("catalogue",),
+    retention=_FORTNIGHT,
+)
+INVENTORY_PROGRESS = Topic(
+    "ingester.inventories.progress",
+    "how far inventories are, and where their results are",
+    "inventory",
+    _types(InventoryProgress),
+    Scale.FEW,
+    Cleanup.COMPACT_EXPIRE,
+    writers=("gateway", "catalogue"),
+    readers=("gateway", "any subscriber"),
+    retention=_FORTNIGHT,
+)
 DEAD_LETTERS = Topic(
     "ingester.dead-letters",
     "records that could not be decoded or handled, with the cause",
@@ -181,20 +204,20 @@ TOPICS = (
     NOTICES,
     AREAS,
     PROGRESS,
+    INVENTORIES,
+    INVENTORY_PROGRESS,
     DEAD_LETTERS,
     TABLE,
 )
 
-_OF_OUTGOING: dict[type[Any], Topic] = {
-    MESSAGES[name]: topic
-    for topic in (DOWNLOADS, PROCESSES, RELEASES, NOTICES, AREAS)
-    for name in topic.messages
+_OF: dict[type[Any], Topic] = {
+    MESSAGES[name]: topic for topic in TOPICS for name in topic.messages
 }
 
 
-def of_outgoing(message: Outgoing) -> Topic:
-    """Where the fold's orders and notices go."""
-    return _OF_OUTGOING[type(message)]
+def topic_of(message: Message) -> Topic:
+    """Where a message goes."""
+    return _OF[type(message)]
 
 
 def key_of(message: Message) -> str:
@@ -203,6 +226,8 @@ def key_of(message: Message) -> str:
         return message.name
     if isinstance(message, DownloadOrder | ProcessOrder | Heartbeat):
         return message.task
+    if isinstance(message, InventoryRequest | InventoryProgress):
+        return message.inventory
     if isinstance(message, DeadLetter):
         return (message.key or b"").decode("utf-8", "replace")
     return message.area

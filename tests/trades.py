@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agents import plugins
 from agents.processor.indexer import Document, TileLayers
-from agents.worker.loop import Desk
+from agents.worker.desk import Desk
 from agents.worker.workdir import Workshop
 from infra.files.store import FileStore
 from streams.envelope import Envelope

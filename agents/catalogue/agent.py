@@ -1,39 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue's door: requests in, facts out."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 from agents import plugins
+from agents.catalogue.bursts.cutter import BurstCutter
+from agents.catalogue.bursts.memory import BurstMemory
+from agents.catalogue.bursts.ranges import FileRanges, HttpRanges, Ranges
+from agents.catalogue.bursts.sources import EODATA, Sources
 from agents.catalogue.catalogue import Catalogue
+from agents.catalogue.known import NothingKnown
+from agents.catalogue.patience import patiently
+from agents.catalogue.showing import Showing
+from agents.catalogue.sweep import Made, Sweep
+from agents.catalogue.templates import problem_of
+from agents.catalogue.trial import Fallback, Nothing, Rules
 from agents.logs import logger
 from agents.settings import Settings
-from agents.worker.door import run_worker
-from agents.worker.equipment import make_indexer
-from agents.worker.loop import Desk, Facts
+from agents.worker.desk import Desk
+from agents.worker.documents import Documents
+from agents.worker.door import beside, run_worker
+from agents.worker.equipment import (
+    eodata_options,
+    make_indexer,
+    open_stores,
+    s3_options,
+)
+from agents.worker.loop import Facts
 from agents.worker.reply import reply
+from infra.minio.ranges import open_ranges
+from infra.postgres.dump import borne_records, read_rows
 from streams.envelope import Envelope
-from streams.errors import IndexUnavailable, InvalidRequest, SearchError
-from streams.events import IngestionRefused
+from streams.errors import InvalidRequest, ReadModelError
+from streams.events import Event, IngestionRefused
 from streams.failures import Failure
-from streams.orders import IngestionRequest
-from streams.topics import REQUESTS
+from streams.orders import IngestionRequest, InventoryRequest
+from streams.table import Row
+from streams.topics import INVENTORIES, REQUESTS
 
 _LOG = logger("catalogue")
 
-# A catalogue that is down for longer is said to be so; the request can be sent again.
-_PAUSES_S = (0.0, 2.0, 10.0, 30.0)
+# They wait for catalogues and for object stores, not for us.
+_INVENTORIES_AT_ONCE = 4
+
+_SWEEP_EVERY_S = 2.0
+
+# One who does not answer is not asked for every scene.
+_READ_MODEL_AGAIN_S = 10.0
 
 
 class Cataloguing:
     """What the catalogue does with a request."""
 
-    def __init__(self, catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        clock: Callable[[], datetime],
+        sweep: Sweep | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._clock = clock
+        self._sweep = sweep
 
     def begin(self, order: Envelope[IngestionRequest]) -> Facts:
         """Nothing: the first fact of a request is that it is accepted or refused."""
@@ -66,33 +98,164 @@ class Cataloguing:
         _LOG.warning(f"refused: {error}", action="request_refused", area=request.name)
         return [reply(order, refused, "catalogue", self._clock())]
 
-    def _plan(self, request: IngestionRequest, desk: Desk) -> list[Any]:
-        *pauses, last = _PAUSES_S
-        for pause_s in pauses:
-            desk.cancelled.wait(pause_s)
-            try:
-                return list(self._catalogue.plan(request))
-            except (SearchError, IndexUnavailable) as error:
-                _LOG.warning(str(error), action="search_failed", area=request.name)
-        desk.cancelled.wait(last)
-        return list(self._catalogue.plan(request))
+    def _plan(self, request: IngestionRequest, desk: Desk) -> list[Event]:
+        made: list[str] = []
+        refused = True
+        try:
+            events = patiently(desk, lambda: self._catalogue.plan(request, made))
+            refused = False
+        finally:
+            if self._sweep is not None:
+                told = (request.name, request.request, tuple(made), self._clock())
+                self._sweep.watch(Made(*told, refused))
+        return events
 
 
-def open_catalogue(settings: Settings) -> Catalogue:
-    """The catalogue that the settings describe."""
+class _Projected:
+    """What the read model knows; nothing while it does not answer.
+
+    It spares questions and makes previews exact; no ingestion depends on it.
+    """
+
+    def __init__(self, dsn: str, away: Callable[[str], None]) -> None:
+        self._dsn = dsn
+        self._away = away
+        self._again = 0.0
+
+    def rows(self, keys: Sequence[str]) -> dict[str, Row]:
+        """See `Known.rows`."""
+        if not keys or time.monotonic() < self._again:
+            return {}
+        try:
+            return read_rows(self._dsn, keys)
+        except ReadModelError as error:
+            self._again = time.monotonic() + _READ_MODEL_AGAIN_S
+            self._away(str(error))
+            return {}
+
+    def borne(self, records: Sequence[str]) -> set[str]:
+        """See `Known.borne`."""
+        return borne_records(self._dsn, records)
+
+
+def _log_away(text: str) -> None:
+    _LOG.warning(text, action="read_model_away")
+
+
+def open_catalogue(
+    settings: Settings, away: Callable[[str], None] = _log_away
+) -> Catalogue:
+    """The catalogue that the settings describe.
+
+    Args:
+        settings: of this process.
+        away: hears that the read model does not answer.
+    """
     keeper = settings.catalogue_records
+    dsn = settings.postgres_dsn.get_secret_value()
     return Catalogue(
         sensors=plugins.make_all("sensor", plugins.names("sensor")),
-        searches=cache(partial(plugins.make, "search")),
+        searches=cache(
+            partial(plugins.make, "search", defaults=search_options(settings))
+        ),
         default_searches=settings.catalogue_searches,
         graph_roots=[Path(root) for root in settings.graph_roots],
         limit_downloads=settings.area_downloads,
         limit_processes=settings.area_processes,
         keeper=make_indexer(keeper, settings) if keeper else None,
+        cutters=[open_cutter(settings)],
+        rules=Rules(
+            Fallback(settings.catalogue_fallback),
+            Nothing(settings.catalogue_nothing),
+            settings.catalogue_most_scenes,
+        ),
+        documents=lambda uri: open_documents(settings).read(uri),
+        known=_Projected(dsn, away) if dsn else NothingKnown(),
     )
+
+
+def open_documents(settings: Settings) -> Documents:
+    """Where posted documents and results are."""
+    return Documents(open_stores(settings), settings.storage_uri)
+
+
+def search_options(settings: Settings) -> dict[str, str]:
+    """Options that every search has unless its own variables say otherwise."""
+    return {
+        "timeout_s": str(settings.catalogue_timeout_s),
+        "tries": str(settings.catalogue_tries),
+        "per_second": str(settings.catalogue_per_second),
+        "longest_pause_s": str(settings.catalogue_longest_pause_s),
+    }
+
+
+def open_cutter(settings: Settings) -> BurstCutter:
+    """What cuts Sentinel-1 products in bursts, as the settings say.
+
+    Without an object store every annotation is read again each time.
+    """
+    return BurstCutter(open_sources(settings), _memory(settings))
+
+
+def open_sources(settings: Settings) -> Sources:
+    """Where annotations of Sentinel-1 are read, as the settings say.
+
+    Raises:
+        InvalidRequest: one of the templates is no URL.
+    """
+    web = HttpRanges()
+    ranges: dict[str, Ranges] = {"/": FileRanges(), "file://": FileRanges()}
+    ranges |= {"http://": web, "https://": web}
+    templates = list(settings.catalogue_annotations)
+    if settings.s3_endpoint:
+        ranges["s3://"] = open_ranges(s3_options(settings))
+    if settings.eodata_access_key.get_secret_value():
+        ranges[f"s3://{EODATA}/"] = open_ranges(eodata_options(settings))
+    else:
+        templates = [template for template in templates if template != EODATA]
+    for template in templates:
+        if template != EODATA and (problem := problem_of(template)):
+            raise InvalidRequest("settings", [f"CATALOGUE_ANNOTATIONS: {problem}"])
+    return Sources(ranges, templates)
+
+
+def _memory(settings: Settings) -> BurstMemory | None:
+    if settings.storage_uri.startswith("s3://") and not settings.s3_endpoint:
+        return None
+    return BurstMemory(open_stores(settings), settings.storage_uri)
 
 
 def run(settings: Settings) -> None:
     """Serve requests until told to stop."""
-    trade = Cataloguing(open_catalogue(settings), lambda: datetime.now(UTC))
-    run_worker("catalogue", IngestionRequest, REQUESTS, trade, settings)
+    catalogue = open_catalogue(settings)
+    sweep = _open_sweep(catalogue, settings.catalogue_sweep_after_s)
+    ingesting = Cataloguing(catalogue, _now, sweep)
+    showing = Showing(catalogue, open_documents(settings), _now)
+    with beside(
+        "inventories",
+        InventoryRequest,
+        INVENTORIES,
+        showing,
+        settings,
+        parallel=_INVENTORIES_AT_ONCE,
+    ):
+        run_worker("catalogue", IngestionRequest, REQUESTS, ingesting, settings)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _open_sweep(catalogue: Catalogue, after_s: float) -> Sweep | None:
+    """Looks after records from a thread of its own; None where there is no index."""
+    if catalogue.keeper is None or isinstance(catalogue.known, NothingKnown):
+        return None
+    sweep = Sweep(catalogue.known, catalogue.keeper, after_s)
+
+    def look() -> None:
+        while True:
+            time.sleep(_SWEEP_EVERY_S)
+            sweep.look(_now())
+
+    threading.Thread(target=look, name="sweep", daemon=True).start()
+    return sweep

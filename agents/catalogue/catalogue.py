@@ -2,21 +2,57 @@
 """From a request to its plan: check, search, inventory, records, tasks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-import shapely
+from shapely.geometry.base import BaseGeometry
 
+from agents.catalogue.area import area_in, crossing
+from agents.catalogue.cells import grid_of
+from agents.catalogue.cutter import Cutter, with_parts
 from agents.catalogue.filters import Filter, filters_of
 from agents.catalogue.graphs import check_graphs
-from agents.catalogue.inventory import Inventory, page, take_inventory
-from agents.catalogue.plan import plan, settings_of, tagged, with_parts
+from agents.catalogue.inventory import Inventory, Told, page, silent, take_inventory
+from agents.catalogue.known import (
+    Known,
+    NothingKnown,
+    check_open,
+    known_records,
+    with_known,
+)
+from agents.catalogue.plan import linked, plan, settings_of, tagged
+from agents.catalogue.posted import taken
+from agents.catalogue.preview import Preview, preview
 from agents.catalogue.records import RecordKeeper, with_records
 from agents.catalogue.search import Query, SceneSearch
 from agents.catalogue.sensor import Sensor, find_sensor
-from streams.errors import InvalidRequest, PluginError, SearchError
+from agents.catalogue.templates import check_templates
+from agents.catalogue.trial import Rules, search_in_turn
+from agents.catalogue.versions import Rule
+from streams.errors import InvalidRequest, PluginError
 from streams.events import Event
+from streams.model import Stage
 from streams.orders import IngestionRequest
+from streams.posted import Document, read_document
+
+Posted = Document | None
+
+
+def _nowhere(uri: str) -> bytes:
+    raise InvalidRequest(uri, ["posted documents cannot be read here"])
+
+
+def _problems_of(part: Callable[[], object], request: IngestionRequest) -> list[str]:
+    try:
+        part()
+    except InvalidRequest as error:
+        return list(error.problems)
+    except PluginError as error:
+        if not request.searches:
+            raise  # ours, not the request's
+        return [f"$.searches: {error}"]
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +68,29 @@ class Catalogue:
     """Of requests that say none; 0: no limit."""
     limit_processes: int = 0
     keeper: RecordKeeper | None = None
+    cutters: Sequence[Cutter] = ()
+    """What cuts scenes, in order of trial; the rest is for the sensors."""
+    rules: Rules = field(default_factory=Rules)
+    """How searches are tried."""
+    documents: Callable[[str], bytes] = _nowhere
+    """Text of a posted document by its URI."""
+    known: Known = field(default_factory=NothingKnown)
+    """What is in the log already."""
 
-    def check(self, request: IngestionRequest) -> list[str]:
-        """What can be known of a request without searching.
+    def read(self, request: IngestionRequest) -> tuple[IngestionRequest, Posted]:
+        """The document posted with a request, if any, and what the request is by it.
+
+        Raises:
+            InvalidRequest: with everything that is wrong in the document.
+            StoreError: it cannot be had.
+        """
+        if not request.document:
+            return request, None
+        posted = read_document(self.documents(request.document), request)
+        return posted.over(request), posted
+
+    def check(self, request: IngestionRequest, posted: Posted = None) -> list[str]:
+        """What can be known of a request, and of what came with it, without searching.
 
         Returns:
             Warnings, such as configuration that no graph uses.
@@ -42,55 +98,130 @@ class Catalogue:
         Raises:
             InvalidRequest: with everything that is wrong.
         """
-        problems: list[str] = []
-        warnings: list[str] = []
-        for part in (
-            lambda: self._sensor(request),
-            lambda: filters_of(request.parameters),
-            lambda: self._searches(request),
-            lambda: warnings.extend(check_graphs(request, self.graph_roots)),
-            lambda: self._instances(request),
-        ):
-            try:
-                part()
-            except InvalidRequest as error:
-                problems.extend(error.problems)
-            except PluginError as error:
-                if not request.searches:
-                    raise  # ours, not the request's
-                problems.append(f"$.searches: {error}")
-        if problems:
-            raise InvalidRequest(f"request for area '{request.name}'", problems)
-        return warnings
+        problems = self._search_problems(request, posted)
+        others, warnings = self._work_problems(request)
+        if problems or others:
+            subject = f"request for area '{request.name}'"
+            raise InvalidRequest(subject, list(dict.fromkeys([*problems, *others])))
+        return [*crossing(area_in(request)), *warnings]
 
-    def inventory(self, request: IngestionRequest) -> Inventory:
+    def _search_problems(self, request: IngestionRequest, posted: Posted) -> list[str]:
+        """What keeps scenes and tiles from being found."""
+        parts = (
+            lambda: area_in(request),
+            lambda: grid_of(request, self._sensor(request)),
+            lambda: self._filters(request),
+            lambda: check_templates(request.annotations_urls),
+            lambda: self._searches(request),
+            lambda: posted and taken(posted, self._sensor(request)),
+        )
+        found = [problem for part in parts for problem in _problems_of(part, request)]
+        # A wrong constellation is found by whoever asks for its sensor.
+        return list(dict.fromkeys(found))
+
+    def _work_problems(self, request: IngestionRequest) -> tuple[list[str], list[str]]:
+        """What keeps them from being ingested; and what is only strange."""
+        warnings: list[str] = []
+        parts = (
+            lambda: warnings.extend(check_graphs(request, self.graph_roots)),
+            lambda: check_open(self.known, request.name),
+            lambda: self._instances(request),
+        )
+        found = [problem for part in parts for problem in _problems_of(part, request)]
+        return found, warnings
+
+    def inventory(
+        self,
+        request: IngestionRequest,
+        posted: Posted = None,
+        told: Told = silent,
+        *,
+        tiles: bool = True,
+    ) -> Inventory:
         """The scenes of a request with their tiles, and those left out.
+
+        Args:
+            request: as `read` gives it.
+            posted: used instead of a search.
+            told: hears how far we are.
+            tiles: cut the scenes.
 
         Raises:
             InvalidRequest: a search cannot ever do what is asked.
             SearchError: no search answered.
         """
         sensor = self._sensor(request)
-        area = shapely.from_geojson(request.geometry)
-        query = Query(sensor, area, request.start_time, request.end_time)
-        filters = filters_of(request.parameters)
-        found = self._search(request, query, filters)
-        found = page(found, request.page, request.limit)
-        scenes = tagged(with_parts(found.scenes, sensor), request.record_tags)
+        area = area_in(request)
+        if posted is None:
+            found = self._search(request, area, told)
+            found = page(found, request.page, request.limit)
+        else:
+            found = taken(posted, sensor)
+        if tiles and not (posted and posted.has_tiles):
+            told("tiles", 0, len(found.scenes))
+            found = with_parts(request, found, area, sensor, self.cutters, told)
+        scenes = tagged(linked(request, found.scenes), request.record_tags)
         return replace(found, scenes=scenes)
 
-    def plan(self, request: IngestionRequest) -> list[Event]:
-        """Every fact that a request leads to.
+    def plan(
+        self, request: IngestionRequest, made: list[str] | None = None
+    ) -> list[Event]:
+        """Every fact that a request leads to, the records of its scenes made.
+
+        Args:
+            request: what is asked.
+            made: gets the ids of records that were not there before.
 
         Raises:
             InvalidRequest: as `check` and `inventory`.
-            SearchError, IndexerError: something did not answer; ask again.
+            SearchError, IndexerError, StoreError: something did not answer; ask again.
         """
-        self.check(request)
+        request, posted = self.read(request)
+        self.check(request, posted)
         instances = self._instances(request)
-        inventory = self.inventory(request)
+        inventory = self.inventory(request, posted)
         if self.keeper is not None:
-            inventory = with_records(inventory, self.keeper)
+            kept = known_records(self.known, request.name, inventory.scenes)
+            made = [] if made is None else made
+            inventory = with_records(inventory, self.keeper, kept, made)
+        return self._facts(request, instances, inventory)
+
+    def preview(
+        self, request: IngestionRequest, stage: Stage, told: Told = silent
+    ) -> Preview:
+        """What `plan` would lead to now. Nothing is written, no record is made.
+
+        Scenes and tiles can be looked for without graphs and without an index; a plan
+        warns of what would be refused.
+
+        Raises:
+            InvalidRequest, SearchError, IndexerError, StoreError: as `plan`.
+        """
+        request, posted = self.read(request)
+        warnings: list[str] = []
+        inventory = Inventory((), ())
+        if stage is Stage.CHECK:
+            warnings = self.check(request, posted)
+        else:
+            if problems := self._search_problems(request, posted):
+                raise InvalidRequest(f"request for area '{request.name}'", problems)
+            warnings = crossing(area_in(request))
+            if stage is Stage.PLAN:
+                others, strange = self._work_problems(request)
+                warnings += [*(f"refused as it is: {p}" for p in others), *strange]
+            tiles = stage is not Stage.SCENES
+            inventory = self.inventory(request, posted, told, tiles=tiles)
+            kept = known_records(self.known, request.name, inventory.scenes)
+            inventory = with_known(inventory, kept)
+        facts = self._facts(request, {}, inventory)
+        return preview(stage, facts, warnings, self.known, more=inventory.more)
+
+    def _facts(
+        self,
+        request: IngestionRequest,
+        instances: Mapping[str, str],
+        inventory: Inventory,
+    ) -> list[Event]:
         settings = settings_of(request, instances)
         request = replace(
             request,
@@ -111,23 +242,28 @@ class Catalogue:
             return {}
         return self.keeper.instances(request.layers)
 
+    def _filters(self, request: IngestionRequest) -> list[Filter]:
+        return filters_of(request.parameters, self._sensor(request).constellation)
+
     def _search(
-        self, request: IngestionRequest, query: Query, filters: Sequence[Filter]
+        self, request: IngestionRequest, area: BaseGeometry, told: Told
     ) -> Inventory:
-        """The answer of the first search that finds scenes."""
-        failed: list[SearchError] = []
-        answer: Inventory | None = None
-        for search in self._searches(request).values():
-            if not search.supports(query.sensor.constellation):
-                continue
-            try:
-                found = list(search.search(query))
-            except SearchError as error:
-                failed.append(error)
-                continue
-            answer = take_inventory(found, query.area, query.start, query.end, filters)
-            if answer.scenes:
-                return answer
-        if failed:
-            raise SearchError("; ".join(map(str, failed))) from failed[0]
-        return answer or Inventory((), ())
+        """What is kept of the searches' answers."""
+        filters = self._filters(request)
+        query = Query(
+            self._sensor(request),
+            area,
+            request.start_time,
+            request.end_time,
+            tuple(filters),
+        )
+        take = partial(
+            take_inventory,
+            area=area,
+            start=query.start,
+            end=query.end,
+            filters=filters,
+            versions=Rule(request.versions),
+        )
+        searches = self._searches(request)
+        return search_in_turn(searches, query, take, self.rules, told)

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """From scenes to tasks: the facts that create them. Pure; links are the fold's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from agents.catalogue.cells import NONE, grid_of
 from agents.catalogue.inventory import Inventory
 from agents.catalogue.sensor import Sensor
+from agents.catalogue.templates import filled
 from streams.events import Event, IngestionAccepted, IngestionListed, TaskCreated
 from streams.model import (
     Kind,
+    Part,
     Scene,
     Settings,
     Tile,
@@ -16,6 +19,7 @@ from streams.model import (
     process_task,
 )
 from streams.orders import IngestionRequest
+from streams.tags import record_tags
 
 
 def settings_of(request: IngestionRequest, instances: Mapping[str, str]) -> Settings:
@@ -32,19 +36,32 @@ def settings_of(request: IngestionRequest, instances: Mapping[str, str]) -> Sett
     )
 
 
-def with_parts(scenes: Sequence[Scene], sensor: Sensor) -> tuple[Scene, ...]:
-    """The scenes, each with the tiles that it is cut in."""
-    return tuple(scene.with_parts(sensor.parts(scene)) for scene in scenes)
+def linked(request: IngestionRequest, scenes: Sequence[Scene]) -> tuple[Scene, ...]:
+    """The scenes, each with a link to its product if the request tells where it lies.
 
+    A single URL of annotations is one of whole products, of any sensor.
 
-def tagged(
-    scenes: Sequence[Scene], record_tags: Mapping[str, str]
-) -> tuple[Scene, ...]:
-    """The scenes with the complete tags of their records."""
+    Raises:
+        InvalidRequest: the URL asks for what is not known of a scene.
+    """
+    template = request.annotations_urls[0] if request.annotations_urls else ""
+    if len(request.annotations_urls) != 1 or "{SCENE}" not in template:
+        return tuple(scenes)
     return tuple(
-        replace(scene, tags={"sourceID": scene.name, **scene.tags, **record_tags})
+        replace(
+            scene,
+            metadata={
+                "download_link": filled(template, scene, request.name),
+                **scene.metadata,
+            },
+        )
         for scene in scenes
     )
+
+
+def tagged(scenes: Sequence[Scene], asked: Mapping[str, str]) -> tuple[Scene, ...]:
+    """The scenes with the complete tags of their records."""
+    return tuple(replace(scene, tags=record_tags(scene, asked)) for scene in scenes)
 
 
 def plan(
@@ -57,10 +74,16 @@ def plan(
 
     A scene's task comes before those of its tiles; scenes in order of date.
     """
+    grid = grid_of(request, sensor)
+
+    def cell(scene: Scene, part: Part) -> str:
+        if grid == NONE:
+            return ""
+        told = inventory.cells.get((scene.name, part.tile))
+        return sensor.cell(scene, part, grid) if told is None else told
+
     tasks = [
-        event
-        for scene in inventory.scenes
-        for event in _tasks_of(request, scene, sensor)
+        event for scene in inventory.scenes for event in _tasks_of(request, scene, cell)
     ]
     tiles = sum(event.kind is Kind.PROCESS for event in tasks)
     accepted = IngestionAccepted(
@@ -81,12 +104,13 @@ def plan(
         scenes=len(inventory.scenes),
         tiles=tiles,
         left_out=inventory.left_out,
+        searched=inventory.searched,
     )
     return [accepted, *tasks, listed]
 
 
 def _tasks_of(
-    request: IngestionRequest, scene: Scene, sensor: Sensor
+    request: IngestionRequest, scene: Scene, cell: Callable[[Scene, Part], str]
 ) -> list[TaskCreated]:
     download = TaskCreated(
         area=request.name,
@@ -105,9 +129,11 @@ def _tasks_of(
                 name=part.tile,
                 scene=scene.name,
                 date=scene.date,
-                cell=sensor.cell(scene, part) if request.chain else "",
+                cell=cell(scene, part),
                 swath=part.swath,
                 number=part.number,
+                footprint=part.footprint,
+                anx_time=part.anx_time,
             ),
         )
         for part in scene.parts

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from shapely.geometry.base import BaseGeometry
 
+from agents.catalogue.filters import Filter
 from agents.catalogue.sensor import Sensor
-from streams.model import Scene
+from streams.model import LeftOut, Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Query:
     start: datetime
     end: datetime
     """Both inclusive, UTC."""
+    filters: tuple[Filter, ...] = ()
+    """Of the request; a search may ignore them, the inventory does not."""
 
 
 class SceneSearch(Protocol):
@@ -31,13 +34,15 @@ class SceneSearch(Protocol):
         """Can this catalogue have scenes of that constellation?"""
         ...
 
-    def search(self, query: Query) -> Iterator[Scene]:
+    def search(self, query: Query) -> Iterator[Scene | LeftOut]:
         """Scenes that meet the query, all of them, in any order, without parts.
 
         A search may give more than was asked (the inventory filters again), never less:
-        an answer that is known to be incomplete is an error. Asking again is harmless.
+        an answer that is known to be incomplete is an error. What the catalogue lists
+        and the search cannot use is given as left out. Asking again is harmless.
 
-        `metadata["cloud_cover_pct"]` holds the cloud cover if the catalogue knows it.
+        What a catalogue tells of a product stands in the scene's metadata and tags
+        under the names of `agents/catalogue/found.py`.
 
         Raises:
             SearchError: the catalogue does not answer, or not sensibly.

@@ -1,27 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ingester publish`: check a request, show what it leads to, send it."""
 
-import getpass
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
-from uuid import uuid4
+from typing import Annotated
 
 import typer
 
-from agents.catalogue.agent import open_catalogue
+from agents.catalogue.agent import open_catalogue, open_documents
+from agents.catalogue.known import NothingKnown
+from agents.commands.catalogue import Posted, file_text, note, show
+from agents.commands.requestfile import read_request
 from agents.commands.status import follow_area
-from agents.commands.terminal import ERR, OUT, AsJson, say_json, table
+from agents.commands.terminal import OUT, AsJson, say_json
 from agents.settings import Settings, load_settings
 from infra.kafka.connection import connection
 from infra.kafka.writer import Writer
 from streams.codec import pack
 from streams.envelope import Envelope
-from streams.errors import InvalidRequest
-from streams.events import Event, IngestionListed, TaskCreated
-from streams.model import Scene, Tile
+from streams.model import Stage
 from streams.orders import IngestionRequest
-from streams.payload import read_payload
 from streams.topics import REQUESTS, key_of
 
 
@@ -33,6 +32,7 @@ def publish(
     ] = False,
     follow: Annotated[bool, typer.Option(help="Watch until everything ended.")] = False,
     name: Annotated[str, typer.Option(help="Area name, instead of the file's.")] = "",
+    scenes: Posted = None,
     as_json: AsJson = False,
 ) -> None:
     """Send an ingestion request, once it is checked.
@@ -42,12 +42,25 @@ def publish(
     """
     settings = load_settings()
     request = read_request(file, name)
-    catalogue = open_catalogue(settings)
-    for warning in catalogue.check(request):
-        ERR.print(f"[yellow]note[/]: {warning}")
+    catalogue = replace(open_catalogue(settings, note), documents=file_text)
+    if not dry_run:
+        # To send it takes Kafka alone.
+        catalogue = replace(catalogue, known=NothingKnown())
+    request = replace(request, document=str(scenes or ""))
+    for warning in catalogue.check(*catalogue.read(request)):
+        note(warning)
     if dry_run:
-        _show_plan(catalogue.plan(request), as_json=as_json)
+        found = catalogue.preview(request, Stage.PLAN)
+        if as_json:
+            say_json(found.facts)
+        else:
+            show(found)
+            total = f"{len(found.listed)} scenes, {found.tiles} tiles"
+            OUT.print(f"{total}; nothing was sent")
         return
+    if scenes is not None:
+        kept = open_documents(settings).keep_posted(scenes.read_bytes())
+        request = replace(request, document=kept)
     send_request(settings, request)
     if as_json:
         say_json({"area": request.name, "request": request.request})
@@ -57,19 +70,6 @@ def publish(
         follow_area(settings, request.name)
     elif not as_json:
         OUT.print(f"watch it with: ingester status {request.name} --follow")
-
-
-def read_request(file: Path, name: str = "") -> IngestionRequest:
-    """The request in a file, with an id of its own, asked by this user.
-
-    Raises:
-        InvalidRequest: with everything that is wrong.
-    """
-    try:
-        text = file.read_bytes()
-    except OSError as error:
-        raise InvalidRequest(str(file), [str(error.strerror)]) from error
-    return read_payload(text, request=uuid4().hex, by=getpass.getuser(), name=name)
 
 
 def send_request(settings: Settings, request: IngestionRequest) -> None:
@@ -85,48 +85,3 @@ def send_request(settings: Settings, request: IngestionRequest) -> None:
     writer = Writer(connection(settings, "cli"))
     writer.check(REQUESTS.name)
     writer.write([pack(REQUESTS.name, key_of(request), envelope)])
-
-
-def _show_plan(events: list[Event], *, as_json: bool) -> None:
-    if as_json:
-        say_json(events)
-        return
-    created = [event for event in events if isinstance(event, TaskCreated)]
-    scenes = [event.scene for event in created if event.scene is not None]
-    tiles = [event.tile for event in created if event.tile is not None]
-    _show_scenes(scenes)
-    _show_chains(tiles)
-    for event in events:
-        if isinstance(event, IngestionListed) and event.left_out:
-            _show_left_out(event)
-    OUT.print(f"{len(scenes)} scenes, {len(tiles)} tiles; nothing was sent")
-
-
-def _show_scenes(scenes: list[Scene]) -> None:
-    found = table("Scenes", "acquired", "scene", "tiles", "cloud cover")
-    for scene in scenes:
-        cover = scene.metadata.get("cloud_cover_pct", "")
-        found.add_row(_day(scene.date), scene.name, str(len(scene.parts)), cover)
-    OUT.print(found)
-
-
-def _show_chains(tiles: list[Tile]) -> None:
-    chains: dict[str, list[Tile]] = {}
-    for tile in sorted(tiles, key=lambda tile: (tile.date, tile.name)):
-        chains.setdefault(tile.cell, []).append(tile)
-    found = table("Chains", "place", "dates", "in order")
-    for cell, members in sorted(chains.items()):
-        days = " ← ".join(_day(tile.date) for tile in members)
-        found.add_row(cell or "no chain", str(len(members)), days)
-    OUT.print(found)
-
-
-def _show_left_out(event: IngestionListed) -> None:
-    found = table("Left out", "scene", "reason")
-    for item in event.left_out:
-        found.add_row(item.scene, item.reason)
-    OUT.print(found)
-
-
-def _day(time: Any) -> str:
-    return f"{time:%Y-%m-%d}"

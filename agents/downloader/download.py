@@ -13,6 +13,7 @@ from agents.downloader.fetch import fetch
 from agents.downloader.provider import ImageProvider
 from agents.logs import logger
 from agents.worker import manifest
+from agents.worker.desk import Desk
 from agents.worker.graph.check import scene_graph_problems
 from agents.worker.graph.engine import StepEngine
 from agents.worker.graph.load import load_graph
@@ -27,7 +28,7 @@ from agents.worker.graph.plan import make_plan
 from agents.worker.graph.run import run_plan
 from agents.worker.graph.select import select_outputs
 from agents.worker.layers import base_name, object_uri, stored_name
-from agents.worker.loop import Desk, Facts
+from agents.worker.loop import Facts
 from agents.worker.reply import reply
 from agents.worker.saved import LocalLayer, save
 from agents.worker.store import ObjectStore

@@ -4,6 +4,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -23,6 +24,9 @@ from prometheus_client import make_asgi_app
 
 from agents.gateway import events, registry, stac, stac_search, status, wishes
 from agents.gateway.answers import Problem
+from agents.gateway.catalogue import routes as catalogue_routes
+from agents.gateway.catalogue.asking import Catalogue
+from agents.gateway.catalogue.board import Board
 from agents.gateway.gate import Gate, Rules, is_loopback
 from agents.gateway.rate import Rates
 from agents.gateway.reading import Desk
@@ -34,22 +38,24 @@ from agents.gateway.watch import Watch
 from agents.gateway.webhooks import Webhooks
 from agents.logs import logger
 from agents.settings import Settings
+from agents.worker.documents import Documents
 from agents.worker.equipment import open_stores
 from agents.worker.store import ObjectStore
 from infra.kafka.connection import Connection, connection
-from infra.kafka.reader import GroupReader
+from infra.kafka.reader import GroupReader, TopicReader
 from infra.kafka.writer import Writer
 from infra.postgres.migrate import migrate
 from infra.postgres.reader import ReadModelReader
 from streams.codec import pack
 from streams.envelope import Envelope
 from streams.errors import BrokerError, IngesterError, InvalidRequest
-from streams.events import Event
-from streams.topics import NOTICES, TASKS, key_of
+from streams.topics import INVENTORY_PROGRESS, NOTICES, key_of, topic_of
 
 _LOG = logger("gateway")
 
 _DOCUMENTS_REMEMBERED = 2000
+
+_BROKER_AGAIN_S = 5.0
 
 # Streams of events end at once when told to; an answer may take so much longer.
 _LAST_ANSWERS_S = 10
@@ -70,6 +76,7 @@ ROUTERS = (
     reference_areas.router,
     reference_steering.router,
     reference_tasks.router,
+    catalogue_routes.router,
     registry.router,
     stac.router,
     stac_search.router,
@@ -98,22 +105,25 @@ class StoredDocuments:
 
 
 class TaskLog:
-    """Writes to the task log, one batch at a time."""
+    """Writes facts and requests to their topics, one batch at a time."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._turn = threading.Lock()
         self._writer: Writer | None = None
 
-    async def write(self, facts: Sequence[Envelope[Event]]) -> None:
-        """Write facts; returns when every one is acknowledged."""
-        await asyncio.to_thread(self._write, facts)
+    async def write(self, messages: Sequence[Envelope[Any]]) -> None:
+        """Write messages; returns when every one is acknowledged."""
+        await asyncio.to_thread(self._write, messages)
 
-    def _write(self, facts: Sequence[Envelope[Event]]) -> None:
+    def _write(self, messages: Sequence[Envelope[Any]]) -> None:
         with self._turn:
             writer, self._writer = self._writer or Writer(self._connection), None
-            writer.check(TASKS.name)
-            writer.write(pack(TASKS.name, key_of(f.message), f) for f in facts)
+            for topic in sorted({topic_of(m.message).name for m in messages}):
+                writer.check(topic)
+            writer.write(
+                pack(topic_of(m.message).name, key_of(m.message), m) for m in messages
+            )
             # One that failed is not used again: it remembers its failure.
             self._writer = writer
 
@@ -124,12 +134,20 @@ def build(settings: Settings) -> FastAPI:
     kafka = connection(settings, "ingester-gateway")
     posting = _Posting(settings, kafka) if settings.gateway_webhooks else None
 
+    board = Board()
+
     async def position() -> int:
         return sum(row["next_offset"] for row in await model.fetch("positions"))
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         await model.open()
+        threading.Thread(
+            target=_follow_inventories,
+            args=(kafka, board),
+            name="inventories",
+            daemon=True,
+        ).start()
         if posting:
             posting.start()
         yield
@@ -150,6 +168,11 @@ def build(settings: Settings) -> FastAPI:
     app.state.desk = Desk(
         TaskLog(kafka), model, lambda: datetime.now(UTC), settings.gateway_wait_s
     )
+    app.state.catalogue = Catalogue(
+        board,
+        Documents(open_stores(settings), settings.storage_uri),
+        settings.gateway_inventory_wait_s,
+    )
     app.state.limits = (settings.area_downloads, settings.area_processes)
     app.state.watch = Watch(position, settings.gateway_events_clients)
     app.state.posting = posting
@@ -162,6 +185,19 @@ def build(settings: Settings) -> FastAPI:
     app.add_api_route("/healthz", _healthz, **health)
     _guard(app, settings)
     return app
+
+
+def _follow_inventories(kafka: Connection, board: Board) -> None:
+    """Know where inventories stand, from the oldest that Kafka remembers."""
+    while True:
+        try:
+            with TopicReader(kafka) as reader:
+                for record in reader.read(INVENTORY_PROGRESS.name, follow=True):
+                    board.see(record)
+        except BrokerError as error:
+            # Reading goes on without Kafka; so does the gateway.
+            _LOG.warning(str(error), action="broker_away")
+            time.sleep(_BROKER_AGAIN_S)
 
 
 def _guard(app: FastAPI, settings: Settings) -> None:

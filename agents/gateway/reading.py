@@ -9,7 +9,6 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request
 
 from streams.envelope import Envelope
-from streams.events import Event
 
 
 class ReadModel(Protocol):
@@ -31,10 +30,10 @@ class Documents(Protocol):
 
 
 class Log(Protocol):
-    """The task log, to write to."""
+    """The task log, and the topics of requests, to write to."""
 
-    async def write(self, facts: Sequence[Envelope[Event]]) -> None:
-        """Write facts; returns when every one is acknowledged.
+    async def write(self, messages: Sequence[Envelope[Any]]) -> None:
+        """Write messages; returns when every one is acknowledged.
 
         Raises:
             BrokerError: one is not, whatever became of the others. To write them again

@@ -10,6 +10,7 @@ from pathlib import Path
 from agents.logs import logger
 from agents.processor.indexer import Document, Entry, Indexer, TileLayers
 from agents.worker import manifest
+from agents.worker.desk import Desk
 from agents.worker.graph.engine import StepEngine
 from agents.worker.graph.load import load_graph
 from agents.worker.graph.model import Context, Graph, OutAction, Position, context
@@ -17,7 +18,7 @@ from agents.worker.graph.plan import Fetch, Plan, make_plan
 from agents.worker.graph.run import run_plan
 from agents.worker.graph.select import Output, select_outputs
 from agents.worker.layers import FOLDERS, base_name, object_uri, stored_name
-from agents.worker.loop import Desk, Facts
+from agents.worker.loop import Facts
 from agents.worker.reply import reply
 from agents.worker.saved import LocalLayer, fetch, save
 from agents.worker.steplog import StepLog

@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from agents.health import Pulse, serve
@@ -16,13 +18,16 @@ from infra.kafka.connection import Connection, connection
 from infra.kafka.reader import GroupReader, TopicReader
 from infra.kafka.writer import Writer
 from streams.errors import BrokerError
-from streams.orders import IngestionRequest
+from streams.orders import DownloadOrder, ProcessOrder
 from streams.topics import AREAS, Topic
 
 _LOG = logger("worker")
 
 # Told to the process manager: software failed, start me again.
 _EXIT = 70
+
+# A thread that ends by itself needs no longer.
+_LAST_WORDS_S = 5.0
 
 
 def worker_name() -> str:
@@ -40,12 +45,68 @@ def run_worker(
     parallel: int = 1,
 ) -> None:
     """Carry out the orders of a topic until told to stop (SIGTERM, SIGINT)."""
-    kafka = connection(settings, f"ingester-{name}")
     pulse = Pulse()
+    worker = _worker(name, message, topic, trade, settings, parallel, pulse.beat)
+    serve(settings.health_listen, pulse)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    if not worker.run():
+        # Python would wait for the thread of the order that does not end.
+        os._exit(0)
+
+
+@contextmanager
+def beside(
+    name: str,
+    message: type[M],
+    topic: Topic,
+    trade: Trade[M],
+    settings: Settings,
+    *,
+    parallel: int = 1,
+) -> Iterator[None]:
+    """Carry out the orders of another topic too, in a thread of this process.
+
+    In the end what still runs is left: it is not committed, so it is done again.
+    """
+    worker = _worker(name, message, topic, trade, settings, parallel, lambda: None)
+
+    def run() -> None:
+        ended = False
+        try:
+            worker.run()
+            ended = True
+        finally:
+            # The process must not live on without it.
+            if not ended:
+                _LOG.exception(f"{name} cannot go on", action="worker_failed")
+                os._exit(_EXIT)
+
+    thread = threading.Thread(target=run, name=name)
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.stop()
+        thread.join(_LAST_WORDS_S)
+        if thread.is_alive():
+            os._exit(0)
+
+
+def _worker(
+    name: str,
+    message: type[M],
+    topic: Topic,
+    trade: Trade[M],
+    settings: Settings,
+    parallel: int,
+    turned: Callable[[], None],
+) -> Worker[M]:
+    kafka = connection(settings, f"ingester-{name}")
     standings = Standings()
-    if message is not IngestionRequest:
+    if message in (DownloadOrder, ProcessOrder):
         _follow_areas(kafka, standings)
-    worker = Worker(
+    return Worker(
         name,
         message,
         trade,
@@ -66,15 +127,9 @@ def run_worker(
             settings.worker_drain_s, settings.kafka_max_poll_interval_s / 3
         ),
         heartbeat_s=settings.worker_heartbeat_s,
-        turned=pulse.beat,
+        turned=turned,
         is_cancelled=standings.is_cancelled,
     )
-    serve(settings.health_listen, pulse)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())
-    if not worker.run():
-        # Python would wait for the thread of the order that does not end.
-        os._exit(0)
 
 
 def _follow_areas(kafka: Connection, standings: Standings) -> None:

@@ -29,6 +29,16 @@ def s3_options(settings: Settings) -> dict[str, str]:
     }
 
 
+def eodata_options(settings: Settings) -> dict[str, str]:
+    """How to reach the Copernicus archive."""
+    return {
+        "endpoint": settings.eodata_endpoint,
+        "access_key": settings.eodata_access_key.get_secret_value(),
+        "secret_key": settings.eodata_secret_key.get_secret_value(),
+        "region": settings.eodata_region,
+    }
+
+
 def make_indexer(name: str, settings: Settings) -> Any:
     """An index by the name of its plug-in; the Geocube as the settings say.
 

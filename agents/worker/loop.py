@@ -11,22 +11,30 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from agents.logs import logger
 from agents.worker.deadletters import dead_letter
+from agents.worker.desk import Desk, sign_of_life
 from agents.worker.offsets import Offsets
 from agents.worker.ports import Sink, Source
 from streams.codec import Message, pack, unpack_as
 from streams.envelope import Envelope, Record
 from streams.errors import ContractError, IngesterError, OrderCancelled
 from streams.failures import Failure
-from streams.orders import DownloadOrder, Heartbeat, IngestionRequest, ProcessOrder
-from streams.topics import PROGRESS, TASKS, key_of
+from streams.orders import (
+    DownloadOrder,
+    IngestionRequest,
+    InventoryRequest,
+    ProcessOrder,
+)
+from streams.topics import key_of, topic_of
 
-M = TypeVar("M", bound=DownloadOrder | ProcessOrder | IngestionRequest)
+M = TypeVar(
+    "M", bound=DownloadOrder | ProcessOrder | IngestionRequest | InventoryRequest
+)
 
 Facts = Iterable[Envelope[Any]]
 
@@ -38,18 +46,6 @@ _PARKED_AGAIN = 50
 
 _POLL_S = 0.1
 _COMMIT_EVERY = timedelta(seconds=0.5)
-
-
-@dataclass(slots=True)
-class Desk:
-    """What a running order and its loop know of each other."""
-
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    """Set when the order must stop: no time is left, or its area is cancelled."""
-    step: str = "begin"
-    """What is being done, for the heartbeats."""
-    done_bytes: int = 0
-    total_bytes: int = 0
 
 
 class Trade(Protocol[M]):
@@ -201,9 +197,8 @@ class Worker(Generic[M]):
 
     def _is_unwanted(self, order: Envelope[M]) -> bool:
         message = order.message
-        return not isinstance(message, IngestionRequest) and self._is_cancelled(
-            message.area
-        )
+        tasks = DownloadOrder | ProcessOrder
+        return isinstance(message, tasks) and self._is_cancelled(message.area)
 
     def _turn_down(self, record: Record, order: Envelope[M]) -> None:
         error = OrderCancelled(f"order '{order.id}': its area is cancelled")
@@ -256,7 +251,7 @@ class Worker(Generic[M]):
     def _send(self, facts: Facts) -> None:
         for fact in facts:
             message: Message = fact.message
-            self._sink.send(pack(TASKS.name, key_of(message), fact))
+            self._sink.send(pack(topic_of(message).name, key_of(message), fact))
 
     def _pause_or_resume(self) -> None:
         """A busy worker takes no order, but keeps polling: it stays in the group."""
@@ -274,30 +269,9 @@ class Worker(Generic[M]):
             return
         self._last_heartbeat = now
         for job in self._running:
-            order = job.order.message
-            if not isinstance(order, IngestionRequest):
-                self._sink.send(self._pulse(job.order, job.desk, now))
-
-    def _pulse(self, order: Envelope[Any], desk: Desk, now: datetime) -> Record:
-        heartbeat = Heartbeat(
-            order.message.area,
-            order.message.task,
-            order.message.attempt,
-            self._worker,
-            desk.step,
-            desk.done_bytes,
-            desk.total_bytes,
-        )
-        envelope = Envelope(
-            heartbeat,
-            id=f"{order.id}/heartbeat/{now.isoformat()}",
-            time=now,
-            source=f"/agents/{self._name}",
-            subject=order.message.task,
-            cause=order.id,
-            correlation=order.correlation,
-        )
-        return pack(PROGRESS.name, key_of(heartbeat), envelope)
+            sign = sign_of_life(job.order, job.desk, self._worker, self._name, now)
+            if sign is not None:
+                self._send([sign])
 
     def _hand_over(self, partitions: set[tuple[str, int]]) -> None:
         """Partitions go to another worker: end their orders here if time allows.

@@ -15,7 +15,7 @@ from streams.events import Event
 from streams.model import order_id
 from streams.orders import DownloadOrder, Outgoing, ProcessOrder
 from streams.table import Row, decode_row
-from streams.topics import TASKS, key_of, of_outgoing
+from streams.topics import TASKS, key_of, topic_of
 
 _SOURCE = "/agents/workflow"
 
@@ -106,7 +106,7 @@ def outgoing_record(message: Outgoing, time: datetime, cause: str = "") -> Recor
         cause=cause,
         correlation=getattr(message, "ingestion", ""),
     )
-    return pack(of_outgoing(message).name, key_of(message), envelope)
+    return pack(topic_of(message).name, key_of(message), envelope)
 
 
 def _fold(view: View, record: Record, batch: Batch) -> None:

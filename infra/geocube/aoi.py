@@ -26,6 +26,9 @@ _REMEMBERED = 10_000
 # A triangle, closed.
 _SMALLEST_RING = 4
 
+# About ten metres; a 32-bit float is off by 1e-5 degree at most.
+_MARGIN_DEG = 1e-4
+
 _EARTH = np.array([180.0, 90.0])
 """Largest longitude and latitude, degrees."""
 
@@ -131,6 +134,19 @@ def _rings(polygon: shapely.Polygon) -> list[shapely.LinearRing]:
 
 def _ring(ring: shapely.LinearRing) -> pb.LinearRing:
     return pb.LinearRing(points=[pb.Coord(lon=x, lat=y) for x, y in ring.coords])
+
+
+def around(places: BaseGeometry) -> pb.AOI | None:
+    """A simple area that holds these places, to ask with; None: they are none.
+
+    Larger by more than what is lost in 32-bit floats.
+    """
+    hull = shapely.convex_hull(places).buffer(_MARGIN_DEG, quad_segs=1)
+    hull = hull.intersection(shapely.box(-_EARTH[0], -_EARTH[1], *_EARTH))
+    try:
+        return to_pb(normalised(hull))
+    except IndexRefused:
+        return None
 
 
 def _as_float32(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:

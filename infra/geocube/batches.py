@@ -6,7 +6,7 @@ listed before, listed again when something was there already, and halved when so
 was wrong, until every record has its id or its own error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from grpc import StatusCode
@@ -34,6 +34,10 @@ class Batch:
 
     wire: Wire
     ignoring: frozenset[str]
+    near: pb.AOI | None = None
+    """Meets the area of all of them; None: not known."""
+    made: Callable[[Sequence[str]], None] = lambda ids: None
+    """Called with the ids of records that this batch makes."""
     known: dict[Identity, Outcome] = field(default_factory=dict)
 
     def ensure(self, wanted: Sequence[NewRecord]) -> list[Outcome]:
@@ -48,7 +52,7 @@ class Batch:
             if (found := records.problems(record))
         }
         sound = [one for number, one in enumerate(wanted) if number not in refused]
-        missing = self._missing(sound)
+        missing = self._missing(sound, self.near)
         for start in range(0, len(missing), _CREATED_AT_ONCE):
             self._create(missing[start : start + _CREATED_AT_ONCE], _LISTINGS)
         return [
@@ -56,21 +60,23 @@ class Batch:
             for number, record in enumerate(wanted)
         ]
 
-    def _missing(self, wanted: Sequence[NewRecord]) -> list[NewRecord]:
+    def _missing(
+        self, wanted: Sequence[NewRecord], near: pb.AOI | None
+    ) -> list[NewRecord]:
         """One of each identity that the index does not have."""
-        self._look_up(wanted)
+        self._look_up(wanted, near)
         missing: dict[Identity, NewRecord] = {}
         for record in wanted:
             if (key := self._key(record)) not in self.known:
                 missing.setdefault(key, record)
         return list(missing.values())
 
-    def _look_up(self, wanted: Sequence[NewRecord]) -> None:
+    def _look_up(self, wanted: Sequence[NewRecord], near: pb.AOI | None) -> None:
         if not wanted:
             return
         keys = {self._key(record) for record in wanted}
         found: dict[Identity, Record] = {}
-        for record in list_records(self.wire, wanted, self.ignoring):
+        for record in list_records(self.wire, wanted, self.ignoring, near):
             key = self._key(record)
             if key in keys:
                 found[key] = _elder(record, found.get(key))
@@ -87,6 +93,7 @@ class Batch:
         except Declined as refusal:
             self._explain(refusal, wanted, listings)
         else:
+            self.made(list(answer.ids))
             keys = (self._key(record) for record in wanted)
             self.known |= dict(zip(keys, answer.ids, strict=True))
 
@@ -96,7 +103,8 @@ class Batch:
         if refusal.may_pass:
             raise refusal
         if refusal.code is StatusCode.ALREADY_EXISTS and listings > 0:
-            missing = self._missing(wanted)
+            # Wherever it is: its area is no part of what a record is known by.
+            missing = self._missing(wanted, None)
             if len(missing) < len(wanted):
                 self._create(missing, listings - 1)
                 return
@@ -113,9 +121,12 @@ class Batch:
 
 
 def list_records(
-    wire: Wire, like: Sequence[NewRecord], ignoring: frozenset[str]
+    wire: Wire,
+    like: Sequence[NewRecord],
+    ignoring: frozenset[str],
+    near: pb.AOI | None = None,
 ) -> list[Record]:
-    """Records of the index in the time range of `like` that share its common tags."""
+    """Records of the index like these: time range, common tags, meeting `near`."""
     names = {record.name for record in like}
     times = sorted(record.time for record in like)
     request = pb.ListRecordsRequest(
@@ -123,6 +134,7 @@ def list_records(
         tags=records.common_tags(like, ignoring),
         from_time=records.timestamp(times[0]),
         to_time=records.timestamp(times[-1]),
+        aoi=near,
     )
     items = wire.stream("ListRecords", request, pb.ListRecordsResponseItem)
     return [records.from_pb(item.record) for item in items]

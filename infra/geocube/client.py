@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Geocube as the ingester uses it: every call can be repeated without harm."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from shapely.geometry.base import BaseGeometry
 
-from infra.geocube import containers, deletions, records, variables
+from infra.geocube import aoi, containers, deletions, records, variables
 from infra.geocube.aoi import AoiBook
 from infra.geocube.batches import Batch, Outcome
 from infra.geocube.containers import Container, Indexed
@@ -17,6 +17,9 @@ from infra.geocube.pb import geocube_pb2 as pb
 from infra.geocube.records import NewRecord
 from infra.geocube.variables import Instance, Variable
 from infra.geocube.wire import Wire
+
+# A request must stay below 4 MiB; an id takes 40 bytes.
+_DELETED_AT_ONCE = 10_000
 
 
 class GeocubeClient:
@@ -115,6 +118,8 @@ class GeocubeClient:
         wanted: Sequence[NewRecord],
         *,
         ignoring_tags: frozenset[str] = frozenset(),
+        near: BaseGeometry | None = None,
+        made: Callable[[Sequence[str]], None] = lambda ids: None,
     ) -> list[Outcome]:
         """Id of each record, in order, made if it was not there; or its own error.
 
@@ -125,20 +130,29 @@ class GeocubeClient:
         Args:
             wanted: any number of records, also twice the same.
             ignoring_tags: keys that do not count, such as `processingDate`.
+            near: meets the area of every record (EPSG:4326): what lies elsewhere is not
+                looked through.
+            made: called with the ids of records as soon as they are made.
         """
+        area = None if near is None else aoi.around(near)
         with named(f"{len(wanted)} records"):
-            outcomes = Batch(self._wire, ignoring_tags).ensure(wanted)
+            outcomes = Batch(self._wire, ignoring_tags, area, made).ensure(wanted)
         if any(isinstance(one, Exception) for one in outcomes):
             self._aois.forget()  # its cause can be an AOI that was tidied away
         return outcomes
 
     def delete_records(self, ids: Sequence[str]) -> int:
         """Delete the records that no dataset hangs on; the number deleted."""
-        request = pb.DeleteRecordsRequest(ids=ids, no_fail=True)
+        deleted = 0
         with named(f"{len(ids)} records"):
-            return self._wire.call(
-                "DeleteRecords", request, pb.DeleteRecordsResponse
-            ).nb
+            for begin in range(0, len(ids), _DELETED_AT_ONCE):
+                part = ids[begin : begin + _DELETED_AT_ONCE]
+                request = pb.DeleteRecordsRequest(ids=part, no_fail=True)
+                answer = self._wire.call(
+                    "DeleteRecords", request, pb.DeleteRecordsResponse
+                )
+                deleted += answer.nb
+        return deleted
 
     def add_tags(self, ids: Sequence[str], tags: Mapping[str, str]) -> int:
         """Add or overwrite tags of records; the number of records found.

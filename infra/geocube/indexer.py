@@ -2,10 +2,12 @@
 """The Geocube as a plug-in: records for the catalogue, datasets for the processor."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import shapely
 from shapely.errors import GEOSException
+from shapely.geometry.base import BaseGeometry
 
 from infra.geocube.client import GeocubeClient
 from infra.geocube.containers import Container, Dataset
@@ -14,7 +16,9 @@ from infra.geocube.formats import DataFormat, Dtype
 from infra.geocube.records import NewRecord
 from infra.geocube.variables import Instance, Variable
 from streams.errors import IndexRefused, IngesterError, InvalidRequest
+from streams.meridian import is_odd, on_earth
 from streams.model import LayerTarget, Scene
+from streams.tags import DERIVED, LINEAGE
 
 DTYPES = {
     "": Dtype.UNDEFINED,
@@ -30,11 +34,14 @@ DTYPES = {
 }
 """Numpy's name → the Geocube's; empty: the file's own."""
 
-# The reference's processor adds it to a record after processing: a record that bears it
-# is still the record of its scene.
-_MUTABLE_TAGS = frozenset({"processingDate"})
+# Tags that tell of the scene, or of how it was processed: a record that has others is
+# still the record of its scene. What the request asked for stays part of its identity.
+_NOT_IDENTITY = DERIVED | LINEAGE
 
 _FILE = "file://"
+
+# Each waits for the server, which has five connections to its database.
+_AOIS_AT_ONCE = 4
 
 # Names that a message lists.
 _LISTED = 20
@@ -93,20 +100,39 @@ class GeocubeIndexer:
             return f"instance_id '{id}' is unknown; known: {_listed(known)}"
         return variable.instances[0]
 
-    def records(self, scenes: Sequence[Scene]) -> list[str | IngesterError]:
+    def records(
+        self, scenes: Sequence[Scene], made: Callable[[Sequence[str]], None]
+    ) -> list[str | IngesterError]:
         """Id of each scene's record, or why it has none; see `RecordKeeper.records`."""
-        drafts = [self._draft(scene) for scene in scenes]
+        with ThreadPoolExecutor(_AOIS_AT_ONCE) as threads:
+            drafts = list(threads.map(self._draft, scenes))
         sound = [draft for draft in drafts if isinstance(draft, NewRecord)]
-        outcomes = iter(self._client.ensure_records(sound, ignoring_tags=_MUTABLE_TAGS))
+        places = [
+            _place(scene)
+            for scene, draft in zip(scenes, drafts, strict=True)
+            if isinstance(draft, NewRecord)
+        ]
+        outcomes = iter(
+            self._client.ensure_records(
+                sound,
+                ignoring_tags=_NOT_IDENTITY,
+                near=shapely.GeometryCollection(places),
+                made=made,
+            )
+        )
         return [
             next(outcomes) if isinstance(draft, NewRecord) else draft
             for draft in drafts
         ]
 
+    def remove(self, records: Sequence[str]) -> int:
+        """Remove records that no dataset hangs on; see `RecordKeeper.remove`."""
+        return self._client.delete_records(records) if records else 0
+
     def _draft(self, scene: Scene) -> NewRecord | IngesterError:
         """The record of a scene, its AOI made; or what is wrong with its footprint."""
         try:
-            footprint = shapely.from_wkt(scene.footprint)
+            footprint = _place(scene)
         except GEOSException as error:
             text = scene.footprint[:80]
             return IndexRefused(f"scene '{scene.name}': footprint '{text}': {error}")
@@ -123,6 +149,15 @@ class GeocubeIndexer:
             if instance_id is not None:
                 self._client.index(_container(layers, entry, instance_id))
         return ()
+
+
+def _place(scene: Scene) -> BaseGeometry:
+    """A scene's footprint, cut where it crosses the 180th meridian.
+
+    The Geocube knows longitudes from -180 to 180, and straight edges between them.
+    """
+    footprint = shapely.from_wkt(scene.footprint)
+    return on_earth(footprint, mend=True) if is_odd(footprint) else footprint
 
 
 def _container(layers: TileLayers, entry: Entry, instance_id: str) -> Container:

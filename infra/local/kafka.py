@@ -109,7 +109,9 @@ def _format(java: Java, jars: Path, settings: Path) -> None:
     argv = [str(java.path), "-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
     argv += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=error"]
     argv += ["-cp", _class_path(jars), "kafka.tools.StorageTool", "format"]
-    argv += ["--ignore-formatted", "-t", _cluster_id(), "-c", str(settings)]
+    argv += ["--ignore-formatted", "-c", str(settings)]
+    # In one word: an id may begin with a dash.
+    argv += [f"--cluster-id={_cluster_id()}"]
     done = subprocess.run(
         argv, capture_output=True, text=True, timeout=_FORMAT_TIMEOUT_S
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The read model at one instant: its dependency table, or all of an area."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +56,8 @@ class AreaSnapshot:
     positions: dict[int, int]
 
 
+_KEYS_AT_ONCE = 5000
+
 AREA_TABLES = ("area", "ingestion", "task", "layer", "attempt", "wish")
 
 
@@ -75,6 +77,34 @@ def read_area(dsn: str, area: str) -> AreaSnapshot:
                 cursor.execute(QUERIES[f"audit_{table}"], {"area": area})
                 tables[table] = cursor.fetchall()
         return AreaSnapshot(dependency, tables, dict(positions))
+
+
+def read_rows(dsn: str, keys: Sequence[str]) -> dict[str, Row]:
+    """Rows of the table by key, as they are now; those that are not there are left out.
+
+    Raises:
+        ReadModelError: the database refused, or cannot be reached.
+    """
+    rows: dict[str, Row] = {}
+    with _at_one_instant(dsn) as connection:
+        for begin in range(0, len(keys), _KEYS_AT_ONCE):
+            part = list(keys[begin : begin + _KEYS_AT_ONCE])
+            found = connection.execute(QUERIES["find_rows"], (part,))
+            rows |= {key: decode_row(key, value.encode()) for key, value in found}
+    return rows
+
+
+def borne_records(dsn: str, records: Sequence[str]) -> set[str]:
+    """Which of these records of the index scenes of any area bear.
+
+    Every row is looked through: for a question that is asked rarely.
+
+    Raises:
+        ReadModelError: the database refused, or cannot be reached.
+    """
+    with _at_one_instant(dsn) as connection:
+        found = connection.execute(QUERIES["borne_records"], (list(records),))
+        return {record for (record,) in found}
 
 
 @contextmanager

@@ -28,6 +28,11 @@ where
 -- name: find_rows
 select key, value from dependency where key = any(%s)
 
+-- name: borne_records
+select distinct value::jsonb -> 'scene' ->> 'record' from dependency
+where split_part(key, '/', 2) <> '' and split_part(key, '/', 3) = ''
+and value::jsonb -> 'scene' ->> 'record' = any(%s)
+
 -- name: save_row
 insert into dependency (key, value) values (%(key)s, %(value)s)
 on conflict (key) do update set value = excluded.value

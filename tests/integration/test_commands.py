@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agents import cli
+from agents.catalogue.agent import open_documents
 from infra.kafka.reader import TopicReader
 from streams import contract
 from streams.orders import IngestionRequest
@@ -177,6 +178,69 @@ def test_dry_run_shows_the_plan_and_sends_nothing(
     plan = ingester("publish", str(request_file), "--dry-run", "--json").json
     assert [event.get("kind") for event in plan].count("PROCESS") == 2
     assert requests(here) == 0
+
+
+def test_scenes_and_tiles_are_shown_and_written_as_geojson(
+    nowhere, ingester, request_file, catalogue, tmp_path
+):
+    # No server anywhere: a catalogue is all that it takes.
+    said = ingester("catalogue", "scenes", str(request_file))
+    assert said.status == 0
+    assert all(name in said.out for name in catalogue)
+    page = ingester("catalogue", "scenes", str(request_file), "--limit", "1", "--json")
+    assert page.json["properties"] == {"next": "true"}
+    target = tmp_path / "tiles.geojson"
+    said = ingester("catalogue", "tiles", str(request_file), "-o", str(target))
+    assert "2 scenes, 2 tiles" in said.out
+    document = json.loads(target.read_text())
+    tiles = [f["properties"]["tiles"][0] for f in document["features"]]
+    assert [bool(tile["previous"]) for tile in tiles] == [False, True]
+    assert ingester("catalogue", "tiles", str(request_file), "-o", "-").json == document
+
+
+def test_plan_shows_the_work_and_writes_nothing(
+    here, ingester, request_file, catalogue, tmp_path
+):
+    document = json.loads(request_file.read_text())
+    document["tile_graph_name"] = "NoSuch"
+    document["scene_type"]["parameters"] = {"filename": catalogue[0]}
+    request_file.write_text(json.dumps(document))
+    said = ingester("catalogue", "plan", str(request_file))
+    assert said.status == 0
+    assert "longest chain" in said.out
+    assert "refused as it is: $.tile_graph_name" in said.err
+    found = ingester("catalogue", "plan", str(request_file), "--json").json
+    assert (found["scenes"], found["estimate"]["processes"]) == (1, 1)
+    (left_out,) = found["left_out"]
+    assert left_out["scene"] == catalogue[1]
+    assert requests(here) == 0
+
+
+def test_chosen_scenes_are_published_instead_of_a_search(
+    here, ingester, request_file, catalogue, tmp_path
+):
+    chosen = tmp_path / "chosen.geojson"
+    ingester("catalogue", "scenes", str(request_file), "-o", str(chosen))
+    document = json.loads(chosen.read_text())
+    del document["features"][0]
+    chosen.write_text(json.dumps(document))
+    plan = ingester(
+        "catalogue", "plan", str(request_file), "--scenes", str(chosen), "--json"
+    ).json
+    assert plan["scenes"] == 1
+    before = requests(here)
+    said = ingester("publish", str(request_file), "--scenes", str(chosen))
+    assert said.status == 0
+    *_, envelope = here.messages(REQUESTS.name)
+    kept = open_documents(here.settings).read(envelope.message.document)
+    assert json.loads(kept) == document
+
+    document["features"][0]["properties"]["wkt"] = "POINT (1 2)"
+    chosen.write_text(json.dumps(document))
+    said = ingester("publish", str(request_file), "--scenes", str(chosen))
+    assert said.status == 2
+    assert "$.features[0].properties.wkt" in said.err
+    assert requests(here) == before + 1
 
 
 def test_published_request_is_there_when_the_command_returns(

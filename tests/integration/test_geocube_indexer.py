@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+import shapely
 
 from agents import plugins
 from agents.processor.indexer import Entry, TileLayers
@@ -13,6 +14,7 @@ from agents.worker.graph.dformat import DataFormat
 from infra.geocube.client import GeocubeClient
 from infra.geocube.formats import DataFormat as StoredFormat
 from infra.geocube.formats import Dtype
+from infra.geocube.records import NewRecord
 from infra.geocube.variables import Variable
 from infra.local import s3
 from infra.minio.client import connect
@@ -23,7 +25,7 @@ from streams.errors import (
     PluginError,
 )
 from streams.model import Layer, LayerTarget, Scene, Tile
-from tests.geocube import empty, new_database, raster, standin
+from tests.geocube import Geocube, empty, new_database, raster, square, standin
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 NAME = "S2A_MSIL1C_20240501T104031_N0510_R008_T32ULC_20240501T124018"
@@ -65,10 +67,14 @@ def a_scene(name=NAME, footprint="POLYGON ((3 41, 4 41, 4 42, 3 41))", **tags):
     return Scene(name, "sentinel2", NOON, footprint, tags=tags)
 
 
+def unheard(ids):
+    """Nobody asks which records were made."""
+
+
 @pytest.fixture
 def tile_layers(indexer, instances, tmp_path):
     """Two layers of a tile, stored as files; only one has an instance."""
-    (record,) = indexer.records([a_scene()])
+    (record,) = indexer.records([a_scene()], unheard)
     scene = replace(a_scene(), record=record)
     entries = []
     for name in ("B04", "mask"):
@@ -127,7 +133,7 @@ def test_empty_index_is_told_to_be_empty(indexer):
 
 
 def test_record_is_the_scene(indexer, instances, tmp_path, client, server):
-    (id,) = indexer.records([a_scene(sourceID=NAME, area="demo")])
+    (id,) = indexer.records([a_scene(sourceID=NAME, area="demo")], unheard)
     file = raster(tmp_path / "B04.tif")
     scene = replace(a_scene(), record=id)
     layer = Layer("B04", "tif", str(file), 1, "00")
@@ -148,16 +154,75 @@ def test_record_is_the_scene(indexer, instances, tmp_path, client, server):
 
 def test_records_are_made_once(indexer):
     scenes = [a_scene(), a_scene("other"), a_scene()]
-    first = indexer.records(scenes)
+    first = indexer.records(scenes, unheard)
     assert first[0] == first[2] != first[1]
-    assert indexer.records(scenes) == first
-    assert indexer.records([]) == []
+    assert indexer.records(scenes, unheard) == first
+    assert indexer.records([], unheard) == []
 
 
 def test_record_that_was_processed_is_the_scenes(indexer, client):
-    (id,) = indexer.records([a_scene()])
+    (id,) = indexer.records([a_scene()], unheard)
     client.add_tags([id], {"processingDate": "2024-05-02 10:00:00"})
-    assert indexer.records([a_scene()]) == [id]
+    assert indexer.records([a_scene()], unheard) == [id]
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"uuid": "another", "cloudCoverPercentage": "12", "sourceID": NAME},
+        {"previous_scenes": '["a"]', "reference_scenes": "[]"},
+    ],
+    ids=["another catalogue", "the Go ingester"],
+)
+def test_record_is_found_whoever_described_its_scene(indexer, client, tags):
+    aoi = client.ensure_aoi(shapely.box(3, 41, 4, 42))
+    (id,) = client.ensure_records([NewRecord(NAME, NOON, {"area": "x"} | tags, aoi)])
+    scene = a_scene(area="x", uuid="ours", orbit="5")
+    assert indexer.records([scene], unheard) == [id]
+    # What the request asks for tells records apart.
+    assert indexer.records([a_scene(area="y")], unheard) != [id]
+
+
+def test_record_that_lies_elsewhere_is_found_all_the_same(indexer, client):
+    aoi = client.ensure_aoi(shapely.box(100, 1, 101, 2))
+    (id,) = client.ensure_records([NewRecord(NAME, NOON, {"area": "x"}, aoi)])
+    assert indexer.records([a_scene(area="x")], unheard) == [id]
+
+
+@pytest.mark.parametrize(
+    "footprint",
+    [
+        "POLYGON ((179 41, 181 41, 181 42, 179 42, 179 41))",
+        "POLYGON ((179 41, -179 41, -179 42, 179 42, 179 41))",
+    ],
+    ids=["beyond 180", "the short way"],
+)
+def test_scene_over_the_180th_meridian_lies_on_both_sides_of_it(
+    indexer, server, footprint
+):
+    (id,) = indexer.records([a_scene(footprint=footprint)], unheard)
+    geocube = Geocube(server[1])
+    for west, found in ((179.4, [id]), (-179.6, [id]), (0, [])):
+        listed = geocube.ask("ListRecords", aoi=square(west, 41.4, 0.2))
+        assert [item.record.id for item in listed] == found
+    geocube.channel.close()
+
+
+def test_only_records_that_are_made_are_told(indexer):
+    made = []
+    (first,) = indexer.records([a_scene()], made.extend)
+    assert made == [first]
+    found = indexer.records([a_scene(), a_scene("b"), a_scene("S2A.SAFE")], made.extend)
+    assert made == [first, found[1]]
+
+
+def test_removed_records_are_those_in_no_use(indexer, client, tile_layers):
+    indexer.index(tile_layers)
+    used = tile_layers.scene.record
+    (free,) = indexer.records([a_scene("free")], unheard)
+    assert indexer.remove([used, free]) == 1
+    assert indexer.remove([used, free]) == 0
+    assert indexer.remove([]) == 0
 
 
 def test_scene_without_record_does_not_stop_the_others(indexer):
@@ -170,7 +235,7 @@ def test_scene_without_record_does_not_stop_the_others(indexer):
         a_scene("S2A.SAFE"),
         a_scene("fine"),
     ]
-    outcomes = indexer.records(scenes)
+    outcomes = indexer.records(scenes, unheard)
     for scene, outcome in zip(scenes, outcomes, strict=True):
         if scene.name in ("good", "fine"):
             assert isinstance(outcome, str)
@@ -238,7 +303,7 @@ def test_file_is_believed_for_its_type(
 
 def test_layer_of_another_scene_in_its_place_is_a_conflict(indexer, tile_layers):
     indexer.index(tile_layers)
-    (other,) = indexer.records([a_scene("other")])
+    (other,) = indexer.records([a_scene("other")], unheard)
     scene = replace(tile_layers.scene, record=other)
     with pytest.raises(IndexConflict, match="of another record"):
         indexer.index(replace(tile_layers, scene=scene))

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from agents.downloader.download import Downloading
 from agents.downloader.providers.null import NullProvider
-from agents.worker.loop import Desk
+from agents.worker.desk import Desk
 from streams.errors import (
     DamagedProduct,
     ObjectConflict,

@@ -7,9 +7,10 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.catalogue.cutter import with_parts
 from agents.catalogue.filters import filters_of
 from agents.catalogue.inventory import page, take_inventory
-from agents.catalogue.plan import plan, settings_of, tagged, with_parts
+from agents.catalogue.plan import plan, settings_of, tagged
 from agents.catalogue.sensors.landsat import LandsatSensor
 from streams.errors import InvalidRequest
 from streams.events import IngestionAccepted, IngestionListed, TaskCreated
@@ -99,7 +100,7 @@ def test_filters_mean_what_they_say():
 @pytest.mark.parametrize(
     ("parameters", "says"),
     [
-        ({"cloudcover": "1"}, "cloudcover: unknown, expected one of cloudcoverperc"),
+        ({"cloudcovr": "1"}, "cloudcovr: unknown, expected one of acquisitionident"),
         ({"cloudcoverpercentage": "80"}, "expected a range such as '\\[0 TO 80\\]'"),
     ],
 )
@@ -132,7 +133,8 @@ REQUEST = IngestionRequest(
 def planned(request=REQUEST, *scenes):
     sensor = LandsatSensor()
     found = take(*(scenes or [a_scene(3), a_scene(9)]))
-    kept = tagged(with_parts(found.scenes, sensor), request.record_tags)
+    cut = with_parts(request, found, AREA, sensor)
+    kept = tagged(cut.scenes, request.record_tags)
     inventory = type(found)(kept, found.left_out)
     return plan(request, settings_of(request, {"B04": "uuid"}), inventory, sensor)
 

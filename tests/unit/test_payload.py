@@ -171,8 +171,8 @@ BROKEN = [
         "$.geometry.coordinates: a ring must be closed: [0, 0] is not [0, 1]",
     ),
     (
-        broken(geometry=ring((0, 0), (200, 0), (1, 1), (0, 0))),
-        "[200, 0] is outside longitude ±180, latitude ±90",
+        broken(geometry=ring((0, 0), (400, 0), (1, 1), (0, 0))),
+        "[400, 0] is outside longitude ±360, latitude ±90",
     ),
     (
         broken(geometry=ring((0, 0), (1, "x"), (1, 1), (0, 0))),

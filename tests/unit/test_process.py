@@ -9,7 +9,7 @@ import pytest
 from agents.processor.indexers.stac import StacIndexer
 from agents.processor.process import Processing
 from agents.worker.archive import pack
-from agents.worker.loop import Desk
+from agents.worker.desk import Desk
 from streams.errors import (
     IndexConflict,
     IndexUnavailable,

@@ -1,31 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """A folder of products as a catalogue: folders, `.SAFE` folders and `.zip` archives.
 
-The folder is walked; what is named like a product of the sensor is one. Its footprint
-comes from its metadata where it has some, else from the extent of one of its rasters.
+The folder is walked; what is named like a product of the sensor is one. What else is
+known of it comes from its metadata where it has some, else its footprint is the extent
+of one of its rasters.
 """
 
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
-from xml.etree import ElementTree
 
 import rasterio
 import shapely
 from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 
+from agents.catalogue.found import Listing, scene_of
 from agents.catalogue.search import Query
-from streams.errors import SearchError
-from streams.model import Scene
+from agents.catalogue.searches.metadata import READERS
+from streams.errors import DamagedProduct, SearchError
+from streams.model import LeftOut, Scene
 
 _SUFFIXES = (".SAFE.zip", ".zip", ".SAFE")
 _RASTERS = (".tif", ".tiff", ".jp2")
 
 # A product may lie below YYYY/MM/DD; deeper is inside a product.
 _DEPTH = 4
+
+_UNREADABLE = (
+    OSError,
+    RasterioError,
+    zipfile.BadZipFile,
+    ValueError,
+    LookupError,
+    DamagedProduct,
+)
 
 
 class LocalSearch:
@@ -38,7 +49,7 @@ class LocalSearch:
         """Any: what a folder holds is seen by looking."""
         return True
 
-    def search(self, query: Query) -> Iterator[Scene]:
+    def search(self, query: Query) -> Iterator[Scene | LeftOut]:
         """Products of the sensor below the folder, whatever their date.
 
         Raises:
@@ -47,9 +58,8 @@ class LocalSearch:
         if not self._folder.is_dir():
             raise SearchError(f"local search: '{self._folder}' is not a folder")
         for path in _candidates(self._folder, 0):
-            fields = query.sensor.fields(product_name(path))
-            if fields is not None:
-                yield _scene(path, fields, query)
+            if query.sensor.fields(product_name(path)) is not None:
+                yield scene_of(_listing(path), query.sensor)
 
 
 def product_name(path: Path) -> str:
@@ -69,34 +79,32 @@ def _candidates(folder: Path, depth: int) -> Iterator[Path]:
             yield from _candidates(Path(entry.path), depth + 1)
 
 
-def _scene(path: Path, fields: dict[str, str], query: Query) -> Scene:
-    return Scene(
-        name=fields["SCENE"],
-        constellation=query.sensor.constellation,
-        date=datetime.fromisoformat(fields["DATETIME"]),
-        footprint=_footprint(path),
-        fields=fields,
-        tags=query.sensor.tags(fields),
-    )
-
-
-def _footprint(path: Path) -> str:
+def _listing(path: Path) -> Listing:
     try:
-        return _outline(path).wkt
-    except (OSError, RasterioError, zipfile.BadZipFile, ValueError) as error:
+        listing = _read_product(path)
+        size = {"size_bytes": str(_size(path))}
+        return replace(listing, metadata={**listing.metadata, **size})
+    except _UNREADABLE as error:
         raise SearchError(f"local search: product '{path}': {error}") from error
 
 
-def _outline(path: Path) -> shapely.Polygon:
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _read_product(path: Path) -> Listing:
     members = _members(path)
-    for name in members:
-        if name.rpartition("/")[2].startswith("MTD_MSI"):
-            outline = _from_sentinel2(_read(path, name))
-            if outline is not None:
-                return outline
-    for name in members:
-        if name.lower().endswith(_RASTERS):
-            return _from_raster(_openable(path, name))
+    name = product_name(path)
+    for pattern, read in READERS:
+        found = [m for m in members if pattern.fullmatch(m.rpartition("/")[2])]
+        if found:
+            listing = read(name, _read(path, min(found, key=len)))
+            if listing.footprint:
+                return listing
+    for member in members:
+        if member.lower().endswith(_RASTERS):
+            return Listing(name, footprint=_extent(_openable(path, member)).wkt)
     raise ValueError("no raster and no known metadata in it")
 
 
@@ -120,17 +128,7 @@ def _openable(path: Path, member: str) -> str:
     return f"/vsizip/{path}/{member}" if path.is_file() else str(path / member)
 
 
-def _from_sentinel2(metadata: bytes) -> shapely.Polygon | None:
-    """`Global_Footprint` of MTD_MSIL1C.xml or MTD_MSIL2A.xml: latitude first."""
-    root = ElementTree.fromstring(metadata)
-    found = root.find(".//Global_Footprint/EXT_POS_LIST")
-    if found is None or not found.text:
-        return None
-    numbers = [float(text) for text in found.text.split()]
-    return shapely.Polygon(list(zip(numbers[1::2], numbers[0::2], strict=True)))
-
-
-def _from_raster(name: str) -> shapely.Polygon:
+def _extent(name: str) -> shapely.Polygon:
     """Extent of a raster, in degrees."""
     with rasterio.open(name) as raster:
         if raster.crs is None:
