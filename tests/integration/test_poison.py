@@ -2,7 +2,8 @@
 """Records that cannot be handled: put aside whole, and the next one is handled."""
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from streams.envelope import Record
 from streams.events import DownloadDone, DownloadStarted, IngestionAccepted
