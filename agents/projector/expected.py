@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a log must have led to in the tables that readers ask. Pure."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+
+import msgspec
 
 from agents.projector.lives import Parameters
 from agents.projector.rows import statements, told
@@ -21,6 +22,9 @@ _KEYS = {
 }
 """Table → its primary key."""
 
+_TABLES = {f"save_{table}": table for table in _KEYS} | {"save_void_report": "attempt"}
+"""Query → the table that it writes."""
+
 _JSON = frozenset({"downloads", "processes", "limits", "settings", "trials"})
 
 _FIRST_COUNTS = frozenset({"layer", "wish"})
@@ -29,11 +33,14 @@ _FIRST_COUNTS = frozenset({"layer", "wish"})
 def expected_rows(log: Iterable[Positioned]) -> dict[str, Parameters]:
     """Rows by name (`TABLE KEY`), as `queries.sql` writes them one after the other."""
     rows: dict[str, Parameters] = {}
-    for table, parameters in _written(log):
+    for query, parameters in _written(log):
+        table = _TABLES[query]
         name = _name(table, parameters)
         known = rows.get(name)
         if known is None:
             rows[name] = _columns(parameters)
+        elif query == "save_void_report" and known["outcome"] != "void":
+            pass  # it changes only an attempt that is void itself
         elif table == "attempt":
             rows[name] = _attempt(known, parameters)
         elif table not in _FIRST_COUNTS:
@@ -54,9 +61,8 @@ def _written(log: Iterable[Positioned]) -> Iterator[tuple[str, Parameters]]:
         rows |= done.rows
         wanted = chain(statements(done.rows), told(entry.fact, before, done))
         for query, parameters in wanted:
-            table = query.removeprefix("save_")
-            if table in _KEYS:
-                yield table, parameters
+            if query in _TABLES:
+                yield query, parameters
 
 
 def _name(table: str, row: Parameters) -> str:
@@ -65,16 +71,18 @@ def _name(table: str, row: Parameters) -> str:
 
 def _columns(parameters: Parameters) -> Parameters:
     return {
-        column: json.loads(value) if column in _JSON else value
+        column: _plain(value) if column in _JSON else value
         for column, value in parameters.items()
-        if column != "counts"
     }
+
+
+def _plain(value: object) -> object:
+    """The value as it comes back from a column of JSON."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def _attempt(known: Parameters, parameters: Parameters) -> Parameters:
     """As `save_attempt` merges."""
-    if not parameters["counts"] and known["outcome"] != "void":
-        return known
     new = _columns(parameters)
     kept = {"worker", "provider", "started_at", "ended_at", "duration_s"}
     blank = ("", None)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from streams.codec import message_type
 from streams.dependencies import Step
 from streams.envelope import Envelope
@@ -112,15 +110,16 @@ def _report(
     message: Start | End, at: datetime, rows: Mapping[str, Row], *, counts: bool
 ) -> tuple[str, Parameters]:
     found = _attempt(message.area, message.task, message.attempt)
-    found |= {"worker": message.worker, "counts": counts}
+    found["worker"] = message.worker
+    name = "save_attempt" if counts else "save_void_report"
     if isinstance(message, Start):
         found |= {"started_at": at, "outcome": "running" if counts else "void"}
-        return "save_attempt", found
+        return name, found
     found |= {
         "ended_at": at,
         "provider": getattr(message, "provider", ""),
         "duration_s": getattr(message, "duration_s", None),
-        "trials": msgspec.json.encode(getattr(message, "trials", ())).decode(),
+        "trials": getattr(message, "trials", ()),
         "outcome": "void",
     }
     row = rows.get(message.task)
@@ -132,7 +131,7 @@ def _report(
         found["message"] = row.course.message if failure else ""
     elif isinstance(message, DownloadFailed | ProcessFailed):
         found["failure"], found["message"] = message.failure.value, message.message
-    return "save_attempt", found
+    return name, found
 
 
 def _orders(row: TaskRow, was: Course, at: datetime, *, ended: bool) -> Statements:
@@ -164,6 +163,5 @@ def _attempt(area: str, task: str, attempt: int) -> Parameters:
         "outcome": "running",
         "failure": "",
         "message": "",
-        "trials": "[]",
-        "counts": True,
+        "trials": (),
     }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches of facts into the read model, with their position, all or nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from agents.projector.lives import Parameters
@@ -10,7 +10,8 @@ from streams.codec import message_type, unpack
 from streams.dependencies import step
 from streams.envelope import Envelope, Record
 from streams.errors import ContractError
-from streams.table import Row, Table
+from streams.model import Tile
+from streams.table import Row, Table, cell_key, ingestion_key
 from streams.topics import TASKS
 
 # Rows remembered between batches: most facts are about tasks of recent ones.
@@ -28,8 +29,8 @@ class ReadModel(Protocol):
         """Another number once the tables were replaced by a rebuild."""
         ...
 
-    def find(self, key: str) -> Row | None:
-        """A row of the dependency table."""
+    def find(self, keys: Collection[str]) -> dict[str, Row]:
+        """Rows of the dependency table, those that are there, by key."""
         ...
 
     def save(self, statements: Iterable[tuple[str, Parameters]]) -> None:
@@ -68,32 +69,16 @@ class Projection:
             self.forget()
         self._generation = generation
         behind: dict[int, int] = {}
+        facts = list(_unseen(records, positions, behind))
         view = _View(model, self._remembered)
-        for record in records:
-            self._project(view, record, positions, behind)
+        view.fetch({key for fact, _ in facts for key in _about(fact.message)})
+        for fact, offset in facts:
+            view.fold(fact, offset)
         model.save(view.statements())
         model.move(positions)
         self._next |= positions
         self._remember(view.rows)
         return behind
-
-    def _project(
-        self,
-        view: "_View",
-        record: Record,
-        positions: dict[int, int],
-        behind: dict[int, int],
-    ) -> None:
-        expected = positions[record.partition]
-        if record.offset < expected or record.partition in behind:
-            return
-        if record.offset > expected:
-            behind[record.partition] = expected
-            return
-        positions[record.partition] = record.offset + 1
-        fact = _fact(record)
-        if fact is not None:
-            view.fold(fact, record.offset)
 
     def _remember(self, rows: dict[str, Row | None]) -> None:
         if len(self._remembered) + len(rows) > _REMEMBERED_AT_MOST:
@@ -110,6 +95,13 @@ class _View(Table):
         self.rows: dict[str, Row | None] = {}
         self._changed: dict[str, Row] = {}
         self._told: list[tuple[str, Parameters]] = []
+
+    def fetch(self, keys: Iterable[str]) -> None:
+        """Ask for rows that will be looked up, all at once."""
+        unknown = [k for k in keys if k not in self.rows and k not in self._remembered]
+        if unknown:
+            found = self._model.find(unknown)
+            self.rows.update({key: found.get(key) for key in unknown})
 
     def fold(self, fact: Envelope[Any], offset: int) -> None:
         """Fold one fact over it."""
@@ -128,10 +120,8 @@ class _View(Table):
     def get(self, key: str, default: Any = None) -> Any:
         """The row under this key."""
         if key not in self.rows:
-            if key in self._remembered:
-                self.rows[key] = self._remembered[key]
-            else:
-                self.rows[key] = self._model.find(key)
+            self.fetch((key,))
+            self.rows.setdefault(key, self._remembered.get(key))
         row = self.rows[key]
         return default if row is None else row
 
@@ -146,6 +136,42 @@ class _View(Table):
 
     def __len__(self) -> int:
         raise NotImplementedError("looked up by key only")
+
+
+def _unseen(
+    records: Sequence[Record], positions: dict[int, int], behind: dict[int, int]
+) -> Iterator[tuple[Envelope[Any], int]]:
+    """Facts that the read model has not, with their offsets.
+
+    Args:
+        records: those of each partition in order.
+        positions: next offset of each partition, moved past what is given.
+        behind: gets the partitions whose records come too early, and where they go on.
+    """
+    for record in records:
+        expected = positions[record.partition]
+        if record.offset < expected or record.partition in behind:
+            continue
+        if record.offset > expected:
+            behind[record.partition] = expected
+            continue
+        positions[record.partition] = record.offset + 1
+        fact = _fact(record)
+        if fact is not None:
+            yield fact, record.offset
+
+
+def _about(event: Any) -> Iterator[str]:
+    """Keys of rows that the fold of an event looks up, whatever they hold."""
+    yield event.area
+    if task := getattr(event, "task", ""):
+        yield task
+        yield "/".join(task.split("/")[:2])
+    if ingestion := getattr(event, "ingestion", ""):
+        yield ingestion_key(event.area, ingestion)
+    tile = getattr(event, "tile", None)
+    if isinstance(tile, Tile) and tile.cell:
+        yield cell_key(event.area, tile.cell)
 
 
 def _fact(record: Record) -> Envelope[Any] | None:

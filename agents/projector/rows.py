@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of the fold as rows of the read model. Pure."""
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -28,7 +26,7 @@ from streams.table import (
 def statements(rows: Mapping[str, Row]) -> Statements:
     """Names of queries with their parameters, for each changed row."""
     for key, row in rows.items():
-        yield "save_row", {"key": key, "value": encode_row(row).decode()}
+        yield "save_row", {"key": key, "value": msgspec.Raw(encode_row(row))}
         match row:
             case AreaRow():
                 yield "save_area", _area(row)
@@ -68,7 +66,7 @@ def _listed(fact: Envelope[Any], rows: Mapping[str, Row]) -> Statements:
                 {
                     "area": refused.area,
                     "ingestion": refused.ingestion,
-                    "problems": json.dumps(refused.problems),
+                    "problems": refused.problems,
                     "at": fact.time,
                 },
             )
@@ -88,9 +86,9 @@ def _area(row: AreaRow) -> Parameters:
         "ingestions": row.ingestions,
         "open_ingestions": row.open_ingestions,
         "ended": bool(row.ended_by),
-        "downloads": json.dumps(asdict(row.downloads)),
-        "processes": json.dumps(asdict(row.processes)),
-        "limits": msgspec.json.encode(row.limits).decode(),
+        "downloads": row.downloads,
+        "processes": row.processes,
+        "limits": row.limits,
     }
 
 
@@ -99,7 +97,7 @@ def _ingestion(row: IngestionRow) -> Parameters:
         "area": row.area,
         "id": row.ingestion,
         "listed": row.listed,
-        "settings": msgspec.json.encode(row.settings).decode(),
+        "settings": row.settings,
     }
 
 

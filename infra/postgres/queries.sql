@@ -34,16 +34,15 @@ where split_part(key, '/', 2) <> '' and split_part(key, '/', 3) = ''
 and value::jsonb -> 'scene' ->> 'record' = any(%s)
 
 -- name: save_row
-insert into dependency (key, value) values (%(key)s, %(value)s)
+-- This and the next take rows as a JSON array of objects by column: one statement for
+-- all. A value of `json`, not `jsonb`, becomes text byte for byte as it was.
+insert into dependency
+select * from json_populate_recordset(null::dependency, %s::json)
 on conflict (key) do update set value = excluded.value
 
 -- name: save_area
-insert into area (
-    name, state, ingestions, open_ingestions, ended, downloads, processes, limits
-) values (
-    %(name)s, %(state)s, %(ingestions)s, %(open_ingestions)s, %(ended)s,
-    %(downloads)s, %(processes)s, %(limits)s
-)
+insert into area
+select * from json_populate_recordset(null::area, %s::json)
 on conflict (name) do update set
     state = excluded.state, ingestions = excluded.ingestions,
     open_ingestions = excluded.open_ingestions, ended = excluded.ended,
@@ -51,21 +50,13 @@ on conflict (name) do update set
     limits = excluded.limits
 
 -- name: save_ingestion
-insert into ingestion (area, id, listed, settings)
-values (%(area)s, %(id)s, %(listed)s, %(settings)s)
+insert into ingestion
+select * from json_populate_recordset(null::ingestion, %s::json)
 on conflict (area, id) do update set listed = excluded.listed
 
 -- name: save_task
-insert into task (
-    id, area, kind, scene, tile, cell, acquired_at, status, attempt, countdown, setbacks,
-    worker, failure, message, started_at, ended_at, not_before, previous, reference,
-    ingestion, number
-) values (
-    %(id)s, %(area)s, %(kind)s, %(scene)s, %(tile)s, %(cell)s, %(acquired_at)s,
-    %(status)s, %(attempt)s, %(countdown)s, %(setbacks)s, %(worker)s, %(failure)s,
-    %(message)s, %(started_at)s, %(ended_at)s, %(not_before)s, %(previous)s,
-    %(reference)s, %(ingestion)s, %(number)s
-)
+insert into task
+select * from json_populate_recordset(null::task, %s::json)
 on conflict (id) do update set
     status = excluded.status, attempt = excluded.attempt,
     countdown = excluded.countdown, setbacks = excluded.setbacks,
@@ -75,29 +66,19 @@ on conflict (id) do update set
     reference = excluded.reference
 
 -- name: save_layer
-insert into layer (uri, task, area, tile, name, extension, action, size_bytes, sha256)
-values (
-    %(uri)s, %(task)s, %(area)s, %(tile)s, %(name)s, %(extension)s, %(action)s,
-    %(size_bytes)s, %(sha256)s
-)
+insert into layer
+select * from json_populate_recordset(null::layer, %s::json)
 on conflict (uri) do nothing
 
 -- name: save_refusal
-insert into refusal (area, ingestion, problems, at)
-values (%(area)s, %(ingestion)s, %(problems)s, %(at)s)
+insert into refusal
+select * from json_populate_recordset(null::refusal, %s::json)
 on conflict (area, ingestion) do update set
     problems = excluded.problems, at = excluded.at
 
 -- name: save_attempt
--- A report that does not count changes only an attempt that is void itself.
-insert into attempt (
-    task, attempt, area, kind, worker, provider, ordered_at, started_at, ended_at,
-    duration_s, outcome, failure, message, trials
-) values (
-    %(task)s, %(attempt)s, %(area)s, %(kind)s, %(worker)s, %(provider)s,
-    %(ordered_at)s, %(started_at)s, %(ended_at)s, %(duration_s)s, %(outcome)s,
-    %(failure)s, %(message)s, %(trials)s
-)
+insert into attempt
+select * from json_populate_recordset(null::attempt, %s::json)
 on conflict (task, attempt) do update set
     worker = coalesce(nullif(excluded.worker, ''), attempt.worker),
     provider = coalesce(nullif(excluded.provider, ''), attempt.provider),
@@ -107,14 +88,26 @@ on conflict (task, attempt) do update set
     duration_s = coalesce(excluded.duration_s, attempt.duration_s),
     outcome = excluded.outcome, failure = excluded.failure, message = excluded.message,
     trials = excluded.trials
-where %(counts)s or attempt.outcome = 'void'
+
+-- name: save_void_report
+-- A report that does not count changes only an attempt that is void itself.
+insert into attempt
+select * from json_populate_recordset(null::attempt, %s::json)
+on conflict (task, attempt) do update set
+    worker = coalesce(nullif(excluded.worker, ''), attempt.worker),
+    provider = coalesce(nullif(excluded.provider, ''), attempt.provider),
+    ordered_at = coalesce(attempt.ordered_at, excluded.ordered_at),
+    started_at = coalesce(excluded.started_at, attempt.started_at),
+    ended_at = coalesce(excluded.ended_at, attempt.ended_at),
+    duration_s = coalesce(excluded.duration_s, attempt.duration_s),
+    outcome = excluded.outcome, failure = excluded.failure, message = excluded.message,
+    trials = excluded.trials
+where attempt.outcome = 'void'
 
 -- name: save_wish
 -- The first telling counts: a wish that was granted is none of the second one's.
-insert into wish (id, area, task, wish, by, why, at, refusal)
-values (
-    %(id)s, %(area)s, %(task)s, %(wish)s, %(by)s, %(why)s, %(at)s, %(refusal)s
-)
+insert into wish
+select * from json_populate_recordset(null::wish, %s::json)
 on conflict (id) do nothing
 
 -- name: task_attempts

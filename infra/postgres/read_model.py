@@ -2,15 +2,28 @@
 """The read model as the projector writes it: one transaction at a time."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import psycopg
 
 from infra.postgres.connection import SCHEMA, connect, read_model_error
 from infra.postgres.queries import QUERIES
 from streams.table import Row, decode_row
+
+Parameters = dict[str, Any]
+
+_ATTEMPT = ("task", "attempt")
+
+_IDENTITY = {
+    "save_attempt": _ATTEMPT,
+    "save_void_report": _ATTEMPT,
+    "save_refusal": ("area", "ingestion"),
+}
+"""What names a row that a batch may change more than once; others come once, or the
+first of them counts."""
 
 
 class ReadModelWriter:
@@ -53,19 +66,17 @@ class ReadModelWriter:
         with self.transaction():
             return dict(self._connection.execute(QUERIES["positions"]).fetchall())
 
-    def find(self, key: str) -> Row | None:
-        """A row of the dependency table."""
-        found = self._connection.execute(QUERIES["find_rows"], ([key],)).fetchone()
-        return None if found is None else decode_row(key, found[1].encode())
+    def find(self, keys: Collection[str]) -> dict[str, Row]:
+        """Rows of the dependency table, those that are there, by key."""
+        found = self._connection.execute(QUERIES["find_rows"], (list(keys),))
+        return {key: decode_row(key, value.encode()) for key, value in found}
 
-    def save(self, statements: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        """Run named statements, those of one name together."""
-        batches: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for name, parameters in statements:
-            batches[name].append(parameters)
-        with self._connection.cursor() as cursor:
-            for name, batch in batches.items():
-                cursor.executemany(QUERIES[name], batch)
+    def save(self, statements: Iterable[tuple[str, Parameters]]) -> None:
+        """Run named statements: those about the same row in order, others together."""
+        for name, rows in rounds(statements):
+            self._connection.execute(
+                QUERIES[name], (msgspec.json.encode(rows).decode(),)
+            )
 
     def move(self, positions: dict[int, int]) -> None:
         """The next offset of partitions."""
@@ -76,3 +87,25 @@ class ReadModelWriter:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def rounds(
+    statements: Iterable[tuple[str, Parameters]],
+) -> Iterator[tuple[str, list[Parameters]]]:
+    """Statements of one name together, in rounds: no row twice in one.
+
+    PostgreSQL refuses a statement that would change a row a second time.
+    """
+    come: dict[tuple[Any, ...], int] = defaultdict(int)
+    found: list[dict[str, list[Parameters]]] = []
+    for name, parameters in statements:
+        turn = 0
+        if name in _IDENTITY:
+            row = tuple(parameters[column] for column in _IDENTITY[name])
+            turn = come[row]
+            come[row] += 1
+        if turn == len(found):
+            found.append(defaultdict(list))
+        found[turn][name].append(parameters)
+    for batch in found:
+        yield from batch.items()

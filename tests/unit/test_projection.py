@@ -20,6 +20,7 @@ class Memory:
     number: int = 1
     asked: list[str] = field(default_factory=list)
     """Keys that were looked up."""
+    questions: int = 0
 
     def lock(self, partitions):
         return {p: self.positions.setdefault(p, 0) for p in partitions}
@@ -27,15 +28,16 @@ class Memory:
     def generation(self):
         return self.number
 
-    def find(self, key):
-        self.asked.append(key)
-        return self.rows.get(key)
+    def find(self, keys):
+        self.asked.extend(keys)
+        self.questions += 1
+        return {key: self.rows[key] for key in keys if key in self.rows}
 
     def save(self, statements):
         for query, parameters in statements:
             if query == "save_row":
                 key = parameters["key"]
-                self.rows[key] = decode_row(key, parameters["value"].encode())
+                self.rows[key] = decode_row(key, bytes(parameters["value"]))
 
     def move(self, positions):
         self.positions |= positions
@@ -66,6 +68,12 @@ def test_facts_in_batches_give_the_table_of_the_fold():
         assert projection.project(model, [record]) == {}
     assert model.rows == world.table
     assert model.positions == {0: len(world.log)}
+
+
+def test_rows_of_a_batch_are_asked_for_at_once():
+    world, model = a_world(), Memory()
+    Projection().project(model, records(world))
+    assert model.questions == 1
 
 
 def test_facts_that_are_projected_already_are_skipped():
