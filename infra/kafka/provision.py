@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Topics on the brokers, as `streams.topics` wants them."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from streams.errors import BrokerError
 from streams.topics import Cleanup, Scale, Topic
 
 _TIMEOUT_S = 30.0
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ def create(
     )
     for name, future in futures.items():
         guarded(f"creating topic '{name}'", future.result)
+    _wait_until_led(admin, sorted(futures))
     return sorted(futures)
 
 
@@ -93,6 +96,29 @@ def describe(connection: Connection, names: Sequence[str]) -> list[Found]:
 def _partitions(admin: AdminClient) -> dict[str, int]:
     metadata = guarded("listing topics", lambda: admin.list_topics(timeout=METADATA_S))
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def _wait_until_led(admin: AdminClient, names: Sequence[str]) -> None:
+    """A broker hears of a topic some time after it is created; agents do not wait."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while without := sorted(set(names) - _led(admin)):
+        if time.monotonic() > deadline:
+            raise BrokerError(
+                f"topics {', '.join(without)}: created, and no broker leads them after "
+                f"{_TIMEOUT_S:g} s; look at the log of the brokers"
+            )
+        time.sleep(_POLL_S)
+
+
+def _led(admin: AdminClient) -> set[str]:
+    """Topics of which every partition can be read and written."""
+    metadata = guarded("listing topics", lambda: admin.list_topics(timeout=METADATA_S))
+    return {
+        name
+        for name, topic in metadata.topics.items()
+        if topic.error is None
+        and all(part.error is None for part in topic.partitions.values())
+    }
 
 
 def _check(name: str, there: dict[str, int], wanted: int) -> None:
