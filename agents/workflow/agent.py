@@ -29,6 +29,7 @@ from agents.workflow.app import build_app, task_log
 from agents.workflow.batch import Batch, View, fold_batch, outgoing_record
 from agents.workflow.leases import Leases, expiry_record
 from agents.workflow.table import DependencyTable
+from agents.workflow.transport import record_of
 from agents.workflow.watch import Watch
 from infra.kafka.connection import connection
 from infra.kafka.lag import Lag, partition_of
@@ -203,11 +204,14 @@ class Workflow:
         with TopicReader(self._kafka) as reader:
             spans = {span.partition: span for span in reader.spans(TABLE.name)}
 
+            def goes_on(_: Record) -> bool:
+                self.pulse.beat()  # a large table takes longer than a pulse may rest
+                return is_current()
+
             def changelog(partition: int, begin: int) -> Iterator[Record]:
                 span = spans[partition]
                 rest = Span(partition, max(begin, span.begin), span.end)
-                records = reader.read_span(TABLE.name, rest)
-                return takewhile(lambda _: is_current(), records)
+                return takewhile(goes_on, reader.read_span(TABLE.name, rest))
 
             return self._table.read_back(changelog, self._ours)
 
@@ -268,7 +272,7 @@ class Workflow:
         if partition not in self._ours:
             return
         begin = self._position(partition) + 1
-        fresh = iter([_record(one) for one in found if one.offset >= begin])
+        fresh = iter([record_of(one) for one in found if one.offset >= begin])
         while is_current() and (records := self._next_batch(fresh)):
             if records[0].offset > self._position(partition) + 1:
                 with TopicReader(self._kafka) as reader:
@@ -329,18 +333,6 @@ class Workflow:
 
 def _count(events: list[Event]) -> int:
     return sum(len(event.value) for event in events)
-
-
-def _record(found: Any) -> Record:
-    """The record that faust's consumer found; its headers are pairs already."""
-    return Record(
-        topic=TASKS.name,
-        key=found.key,
-        value=found.value,
-        headers=tuple((name, value or b"") for name, value in found.headers),
-        partition=found.partition,
-        offset=found.offset,
-    )
 
 
 def run(settings: Settings) -> None:

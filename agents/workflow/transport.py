@@ -19,6 +19,9 @@ import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.envelope import Record
+from streams.topics import TASKS
+
 # An idle agent asks 20 times a second: 2 % of a core.
 _FETCH_WAIT_MS = 50
 
@@ -80,3 +83,15 @@ class _Transport(driver.Transport):
 def use_batch_consumer(app: faust.App) -> None:
     """Have the app read by our consumer; before it is started."""
     app.transport = _Transport(app.conf.broker_consumer, app)
+
+
+def record_of(found: Any) -> Record:
+    """A fact's record, as ours, of what the consumer found."""
+    return Record(
+        topic=TASKS.name,
+        key=found.key,
+        value=found.value,
+        headers=tuple((name, value or b"") for name, value in found.headers),
+        partition=found.partition,
+        offset=found.offset,
+    )
