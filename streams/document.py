@@ -111,7 +111,9 @@ def _scene(
     scene = one.scene
     members: dict[str, Any] = {
         "aoi": area,
-        "data": _scene_data(settings, one),
+        "data": scene_data(
+            one.scene, settings, {t.name: (t.swath, t.number) for t in one.tiles}
+        ),
         "id": 0,
         "source_id": scene.name,
         "tags": dict(sorted(scene.tags.items())),
@@ -124,13 +126,21 @@ def _scene(
     return dict(sorted(members.items())) | {"wkt": scene.footprint}
 
 
-def _scene_data(settings: Settings, one: Listed) -> dict[str, Any]:
-    scene = one.scene
+def scene_data(
+    scene: Scene, settings: Settings, tiles: Mapping[str, tuple[str, int]]
+) -> dict[str, Any]:
+    """The `data` of a scene.
+
+    Args:
+        scene: what the catalogue knows of it.
+        settings: what is wanted of it.
+        tiles: sub-swath and number of each tile, by name.
+    """
     data: dict[str, Any] = {"date": instant(scene.date)}
-    if one.tiles:
+    if tiles:
         data["tiles"] = {
-            tile.name: {"swath_id": tile.swath, "tile_nr": tile.number}
-            for tile in one.tiles
+            name: {"swath_id": swath, "tile_nr": number}
+            for name, (swath, number) in tiles.items()
         }
     data |= {
         "graph_name": settings.scene_graph,

@@ -6,11 +6,11 @@ The irregular spelling (`RetryCountDown`, `PreviousID`, `ID`) is what its client
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from streams import document
 from streams.model import AreaState, Settings, Tally
 from streams.progress import AreaStatus, area_status
 from streams.table import DownloadRow, ProcessRow, TaskRow, decode_row
@@ -87,25 +87,9 @@ def scene_json(found: Stored) -> dict[str, Any]:
 
 def scene_data(found: Stored) -> dict[str, Any]:
     """The `data` of a scene."""
-    scene, settings = found.download.scene, found.settings
-    data: dict[str, Any] = {"date": instant(scene.date)}
-    if scene.parts:
-        data["tiles"] = {
-            part.tile: {"swath_id": part.swath, "tile_nr": part.number}
-            for part in scene.parts
-        }
-    data |= {
-        "graph_name": settings.scene_graph,
-        "graph_config": settings.graph_config or None,
-        "record_id": scene.record,
-    }
-    if settings.instances:
-        data["instances_id"] = settings.instances
-    return data | {
-        "metadata": scene.metadata or None,
-        "is_retriable": settings.retriable,
-        "storage_uri": settings.storage_uri,
-    }
+    scene = found.download.scene
+    tiles = {part.tile: (part.swath, part.number) for part in scene.parts}
+    return document.scene_data(scene, found.settings, tiles)
 
 
 def stored_scene_json(found: Stored) -> dict[str, Any]:
@@ -169,8 +153,3 @@ def stored_tile_json(
         "ReferenceID": reference,
         "RetryCountDown": course.countdown,
     }
-
-
-def instant(time: datetime) -> str:
-    """RFC 3339, with `Z`."""
-    return time.isoformat().replace("+00:00", "Z")
