@@ -14,12 +14,15 @@ from streams.table import (
     CellRow,
     DownloadRow,
     IngestionRow,
+    Page,
+    PageRow,
     ProcessRow,
     Row,
     Table,
     TaskRow,
     cell_key,
     ingestion_key,
+    page_key,
 )
 
 R = TypeVar("R", bound=Row)
@@ -54,6 +57,11 @@ class Draft:
         """The cell's row, a fresh one if it has none yet."""
         key = cell_key(area, cell)
         return self._known(self.find(key) or CellRow(area, cell), CellRow, key)
+
+    def page(self, row: CellRow, page: Page) -> PageRow:
+        """A page of a cell's chain."""
+        key = page_key(row, page)
+        return self._known(self.find(key), PageRow, key)
 
     def download(self, task: str) -> DownloadRow:
         """The row of a download task."""

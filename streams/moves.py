@@ -5,11 +5,11 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from streams import chains, line, transitions
+from streams import chains, line, pages, transitions
 from streams.draft import Draft
 from streams.model import Status
-from streams.release import member, release, undelivered, waits_for
-from streams.table import DownloadRow, ProcessRow, TaskRow, cell_key
+from streams.release import chain_around, member, release, undelivered, waits_for
+from streams.table import DownloadRow, ProcessRow, TaskRow
 
 SCENE_FAILED = "its scene failed"
 
@@ -17,9 +17,7 @@ SCENE_FAILED = "its scene failed"
 def enter_chain(draft: Draft, row: ProcessRow) -> None:
     """The tile takes its place in the chain of its cell; the next one waits for it."""
     if row.tile.cell:
-        cell = draft.cell(row.area, row.tile.cell)
-        chain = chains.inserted(cell.chain, member(row))
-        draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))
+        pages.insert(draft, row.area, row.tile.cell, member(row))
         _hold_back(draft, row)
 
 
@@ -30,9 +28,7 @@ def leave_chain(draft: Draft, row: ProcessRow) -> None:
     """
     if not row.tile.cell:
         return
-    cell = draft.cell(row.area, row.tile.cell)
-    chain = chains.removed(cell.chain, member(row))
-    draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))
+    pages.remove(draft, row.area, row.tile.cell, member(row))
     row = draft.process(row.task)
     if row.follow:
         draft.put_task(replace(row, follow=False))
@@ -85,7 +81,7 @@ def release_followers(draft: Draft, row: ProcessRow) -> None:
     """The tiles that this one, done or out of the chain, kept waiting."""
     if not row.tile.cell:
         return
-    chain = draft.cell(row.area, row.tile.cell).chain
+    chain = chain_around(draft, row)
     for task in chains.followers(chain, member(row)):
         follower = draft.process(task)
         if follower.course.status is Status.NEW or follower.previous == row.task:
@@ -143,6 +139,6 @@ def _next(draft: Draft, row: ProcessRow) -> ProcessRow | None:
     """The tile built on this one; None behind the last, and before the root."""
     if not row.tile.cell:
         return None
-    chain = draft.cell(row.area, row.tile.cell).chain
+    chain = chain_around(draft, row)
     task = chains.following(chain, member(row))
     return draft.process(task) if task else None

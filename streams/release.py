@@ -3,8 +3,8 @@
 
 from msgspec.structs import replace
 
-from streams import chains, line, transitions
-from streams.chains import Links, Member
+from streams import chains, line, pages, transitions
+from streams.chains import Chain, Links, Member
 from streams.draft import Draft
 from streams.model import Action, AreaState, Layer, Scene, Status
 from streams.orders import DownloadOrder, ProcessOrder, Source
@@ -14,7 +14,6 @@ from streams.table import (
     ProcessRow,
     Table,
     TaskRow,
-    cell_key,
 )
 
 
@@ -73,8 +72,13 @@ def wanted_links(draft: Draft, row: ProcessRow) -> Links:
     """Previous and reference that a tile would be ordered with now."""
     if not row.tile.cell:
         return Links()
-    chain = draft.cell(row.area, row.tile.cell).chain
-    return chains.links(chain, member(row))
+    return chains.links(chain_around(draft, row), member(row))
+
+
+def chain_around(draft: Draft, row: ProcessRow) -> Chain:
+    """As much of the tile's chain as its neighbours are found in."""
+    cell = draft.cell(row.area, row.tile.cell)
+    return pages.around(draft, cell, member(row))
 
 
 def member(row: ProcessRow) -> Member:
@@ -126,9 +130,7 @@ def _start(draft: Draft, task: str) -> None:
 
 def _settle_root(draft: Draft, row: ProcessRow, links: Links) -> None:
     if row.tile.cell and not links.reference:
-        cell = draft.cell(row.area, row.tile.cell)
-        chain = chains.rooted(cell.chain, member(row))
-        draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))
+        pages.settle_root(draft, row.area, row.tile.cell, member(row))
 
 
 def _order_of(draft: Draft, row: TaskRow) -> DownloadOrder | ProcessOrder:

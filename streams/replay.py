@@ -13,12 +13,14 @@ from streams.envelope import Envelope
 from streams.events import Event
 from streams.model import Status
 from streams.orders import Outgoing
+from streams.pages import whole
 from streams.release import wanted_links
 from streams.table import (
     AreaRow,
     CellRow,
     DownloadRow,
     IngestionRow,
+    PageRow,
     ProcessRow,
     Row,
     Table,
@@ -144,17 +146,19 @@ def changes(before: Table, after: Table) -> Iterator[Change]:
     """Rows added, statuses that moved, tiles linked otherwise; in order of key."""
     for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
+        if isinstance(old or new, PageRow):
+            continue  # told with the row of its cell
+        was, now = _standing(before, old), _standing(after, new)
         if old is None or new is None:
-            what = What.ADDED if old is None else What.GONE
-            yield Change(key, what, _standing(old), _standing(new))
+            yield Change(key, What.ADDED if old is None else What.GONE, was, now)
             continue
-        if _standing(old) != _standing(new):
-            yield Change(key, What.STATUS, _standing(old), _standing(new))
+        if was != now:
+            yield Change(key, What.STATUS, was, now)
         if _links(before, old) != _links(after, new):
             yield Change(key, What.LINKS, _links(before, old), _links(after, new))
 
 
-def _standing(row: Row | None) -> str:
+def _standing(table: Table, row: Row | None) -> str:
     match row:
         case DownloadRow() | ProcessRow():
             attempt = f" #{row.course.attempt}" if row.course.attempt else ""
@@ -164,8 +168,8 @@ def _standing(row: Row | None) -> str:
         case IngestionRow():
             return "listed" if row.listed else "open"
         case CellRow():
-            return f"{len(row.chain.members)} tiles"
-        case None:
+            return f"{len(whole(row, table).members)} tiles"
+        case PageRow() | None:
             return ""
 
 

@@ -2,7 +2,7 @@
 """The dependency table: its rows, their keys, and their bytes.
 
 Keys need no look-up: `AREA`, `AREA!INGESTION`, `AREA/SCENE`, `AREA/SCENE/TILE`,
-`AREA@CELL`. An area's name holds none of `! / @`.
+`AREA@CELL`, `AREA@CELL@PAGE`. The name of an area or a cell holds none of `! / @`.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import get_args
 import msgspec
 from msgspec import Struct, field
 
-from streams.chains import Chain
+from streams.chains import Chain, Member
 from streams.model import AreaState, Delivery, Layer, Scene, Settings, Tally, Tile
 from streams.transitions import Course
 
@@ -127,17 +127,44 @@ class ProcessRow(Struct, frozen=True):
     at: int = -1
 
 
-class CellRow(Struct, frozen=True):
+class Page(Struct, frozen=True):
+    """Where to find earlier members of a chain."""
+
+    number: int
+    begin: Member
+    """No member of it was earlier when it was made; of the first, some may be now."""
+
+
+class CellRow(Struct, frozen=True, omit_defaults=True):
     """One place of an area, and its chain."""
 
     area: str
     cell: str
     chain: Chain = field(default_factory=Chain)
+    """Without the members that stand in pages."""
+    at: int = -1
+    pages: tuple[Page, ...] = ()
+    """Of the earlier members, in order."""
+    paged: int = 0
+    """Pages made so far."""
+
+    @property
+    def key(self) -> str:
+        """Where it stands in the table."""
+        return cell_key(self.area, self.cell)
+
+
+class PageRow(Struct, frozen=True):
+    """Earlier members of the chain of a cell."""
+
+    area: str
+    cell: str
+    members: tuple[Member, ...] = ()
     at: int = -1
 
 
 TaskRow = DownloadRow | ProcessRow
-Row = AreaRow | IngestionRow | DownloadRow | ProcessRow | CellRow
+Row = AreaRow | IngestionRow | DownloadRow | ProcessRow | CellRow | PageRow
 Table = Mapping[str, Row]
 
 _NOT_A_NAME = re.compile(r"[!/@]")
@@ -153,6 +180,11 @@ def cell_key(area: str, cell: str) -> str:
     return f"{area}@{cell}"
 
 
+def page_key(row: CellRow, page: Page) -> str:
+    """Key of a page's row."""
+    return f"{row.key}@{page.number}"
+
+
 def row_class(key: str) -> type[Row]:
     """The class of the row under this key."""
     mark = _NOT_A_NAME.search(key)
@@ -162,7 +194,7 @@ def row_class(key: str) -> type[Row]:
         case "!":
             return IngestionRow
         case "@":
-            return CellRow
+            return CellRow if key.count("@") == 1 else PageRow
         case _:
             return DownloadRow if key.count("/") == 1 else ProcessRow
 

@@ -34,6 +34,7 @@ def an_area(
     scenes: int,
     *,
     cells: int = 4,
+    footprint: str = "",
     scene_graph: str = "Pass",
     tile_graph: str = "Pass",
 ) -> list[Record]:
@@ -43,7 +44,7 @@ def an_area(
     tasks = [
         event
         for number in range(scenes)
-        for event in _tasks_of(name, number, f"c{number % cells}")
+        for event in _tasks_of(name, number, f"c{number % cells}", footprint)
     ]
     return facts(
         [
@@ -54,10 +55,10 @@ def an_area(
     )
 
 
-def _tasks_of(area: str, number: int, cell: str) -> list[Event]:
+def _tasks_of(area: str, number: int, cell: str, footprint: str) -> list[Event]:
     name, tile = f"s{number:03}", f"t{number:03}"
     date = ORIGIN + timedelta(days=number)
-    scene = Scene(name, "landsat", date, parts=(Part(tile),))
+    scene = Scene(name, "landsat", date, footprint, (Part(tile),))
     process = process_task(area, name, tile)
     return [
         TaskCreated(area, download_task(area, name), Kind.DOWNLOAD, "i1", scene=scene),

@@ -7,6 +7,8 @@ Everything is deterministic: times are minutes since an origin, ids come from a 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from streams.dependencies import Step, step
 from streams.envelope import Envelope
 from streams.events import (
@@ -35,6 +37,7 @@ from streams.model import (
     process_task,
 )
 from streams.orders import DownloadOrder, Outgoing, ProcessOrder
+from streams.pages import whole
 from streams.progress import AreaStatus, area_status
 from streams.replay import Positioned, replay
 from streams.table import AreaRow, CellRow, DownloadRow, ProcessRow, Row
@@ -165,7 +168,9 @@ class World:
         return row
 
     def cells(self) -> list[CellRow]:
-        return [row for row in self.table.values() if isinstance(row, CellRow)]
+        """With whole chains, whatever stands in pages."""
+        rows = [row for row in self.table.values() if isinstance(row, CellRow)]
+        return [replace(row, chain=whole(row, self.table)) for row in rows]
 
     def orders(self) -> list[DownloadOrder | ProcessOrder]:
         """Orders set free, each once, in the order in which they were."""

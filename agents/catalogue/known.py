@@ -9,6 +9,7 @@ from agents.catalogue.inventory import Inventory
 from streams.chains import Chain
 from streams.errors import InvalidRequest
 from streams.model import AreaState, Scene, Tile, download_task, process_task
+from streams.pages import page_keys, whole
 from streams.table import AreaRow, CellRow, DownloadRow, ProcessRow, Row, cell_key
 
 
@@ -82,7 +83,9 @@ def known_chains(known: Known, area: str, tiles: Iterable[Tile]) -> dict[str, Ch
     """The area's chains as they stand, by cell, where the tiles have their place."""
     cells = sorted({tile.cell for tile in tiles if tile.cell})
     rows = known.rows([cell_key(area, cell) for cell in cells])
-    return {row.cell: row.chain for row in rows.values() if isinstance(row, CellRow)}
+    rows |= known.rows(page_keys(rows.values()))
+    found = (row for row in rows.values() if isinstance(row, CellRow))
+    return {row.cell: whole(row, rows) for row in found}
 
 
 def known_tiles(known: Known, area: str, tiles: Sequence[Tile]) -> set[str]:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from agents.projector.lives import Parameters
 from agents.projector.rows import statements, told
+from agents.worker.recent import Recent, Unknown
 from streams.codec import message_type, unpack
 from streams.dependencies import step
 from streams.envelope import Envelope, Record
@@ -15,7 +16,7 @@ from streams.table import Row, Table, cell_key, ingestion_key
 from streams.topics import TASKS
 
 # Rows remembered between batches: most facts are about tasks of recent ones.
-_REMEMBERED_AT_MOST = 200_000
+_REMEMBERED = 200_000
 
 
 class ReadModel(Protocol):
@@ -46,13 +47,13 @@ class Projection:
     """Keeps the read model abreast of the log."""
 
     def __init__(self) -> None:
-        self._remembered: dict[str, Row | None] = {}
+        self._recent = Recent(_REMEMBERED)
         self._next: dict[int, int] = {}
         self._generation = 0
 
     def forget(self) -> None:
         """Remember nothing: the database may have moved on without us."""
-        self._remembered.clear()
+        self._recent.forget()
         self._next.clear()
 
     def project(self, model: ReadModel, records: Sequence[Record]) -> dict[int, int]:
@@ -70,35 +71,37 @@ class Projection:
         self._generation = generation
         behind: dict[int, int] = {}
         facts = list(_unseen(records, positions, behind))
-        view = _View(model, self._remembered)
+        view = _View(model, self._recent)
         view.fetch({key for fact, _ in facts for key in _about(fact.message)})
         for fact, offset in facts:
             view.fold(fact, offset)
         model.save(view.statements())
         model.move(positions)
         self._next |= positions
-        self._remember(view.rows)
+        self._recent.remember(view.rows)
         return behind
-
-    def _remember(self, rows: dict[str, Row | None]) -> None:
-        if len(self._remembered) + len(rows) > _REMEMBERED_AT_MOST:
-            self._remembered.clear()
-        self._remembered.update(rows)
 
 
 class _View(Table):
     """The dependency table of the read model, with a batch laid over it."""
 
-    def __init__(self, model: ReadModel, remembered: dict[str, Row | None]) -> None:
+    def __init__(self, model: ReadModel, recent: Recent) -> None:
         self._model = model
-        self._remembered = remembered
+        self._recent = recent
         self.rows: dict[str, Row | None] = {}
         self._changed: dict[str, Row] = {}
         self._told: list[tuple[str, Parameters]] = []
 
     def fetch(self, keys: Iterable[str]) -> None:
         """Ask for rows that will be looked up, all at once."""
-        unknown = [k for k in keys if k not in self.rows and k not in self._remembered]
+        unknown: list[str] = []
+        for key in keys:
+            if key not in self.rows:
+                row = self._recent.look(key)
+                if isinstance(row, Unknown):
+                    unknown.append(key)
+                else:
+                    self.rows[key] = row
         if unknown:
             found = self._model.find(unknown)
             self.rows.update({key: found.get(key) for key in unknown})
@@ -121,7 +124,6 @@ class _View(Table):
         """The row under this key."""
         if key not in self.rows:
             self.fetch((key,))
-            self.rows.setdefault(key, self._remembered.get(key))
         row = self.rows[key]
         return default if row is None else row
 

@@ -16,6 +16,7 @@ from streams.table import (
     CellRow,
     DownloadRow,
     IngestionRow,
+    PageRow,
     ProcessRow,
     Row,
     TaskRow,
@@ -34,7 +35,7 @@ def statements(rows: Mapping[str, Row]) -> Statements:
                 yield "save_ingestion", _ingestion(row)
             case DownloadRow() | ProcessRow():
                 yield "save_task", _task(row)
-            case CellRow():
+            case CellRow() | PageRow():
                 pass  # a chain is read from its tasks
 
 

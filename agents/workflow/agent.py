@@ -24,6 +24,7 @@ from agents.health import Pulse, serve
 from agents.logs import logger
 from agents.settings import Settings
 from agents.worker.deadletters import dead_letter
+from agents.worker.recent import Recent
 from agents.workflow import journal
 from agents.workflow.app import build_app, task_log
 from agents.workflow.batch import Batch, View, fold_batch, outgoing_record
@@ -34,13 +35,12 @@ from agents.workflow.watch import Watch
 from infra.kafka.connection import connection
 from infra.kafka.lag import Lag, partition_of
 from infra.kafka.reader import Span, TopicReader
-from infra.kafka.writer import Writer
+from infra.kafka.writer import MAX_RECORD_BYTES, Writer
 from streams.codec import unpack_as
 from streams.envelope import Record
 from streams.errors import BrokerError, ContractError
 from streams.orders import Heartbeat
 from streams.release import outstanding
-from streams.table import Row
 from streams.topics import PROGRESS, TABLE, TASKS
 
 _LOG = logger("workflow")
@@ -54,7 +54,10 @@ _EXIT = 70
 _WATCH_EVERY_S = 30.0
 
 # Rows remembered decoded between batches: most facts are about tasks of recent ones.
-_SEEN_AT_MOST = 100_000
+_REMEMBERED = 200_000
+
+# Larger ones are written in halves: rows of scenes may hold long footprints.
+_JOURNAL_AT_MOST = MAX_RECORD_BYTES // 2
 
 # Nothing of a table makes cycles: to look for them often takes a tenth of the time.
 _COLLECT_EVERY = 100_000
@@ -69,7 +72,7 @@ class Workflow:
         self._kafka = connection(settings, "ingester-workflow")
         self._writer = Writer(self._kafka, linger_ms=2)
         self._table = DependencyTable()
-        self._seen: dict[str, Row | None] = {}
+        self._recent = Recent(_REMEMBERED)
         self._watch = Watch(
             settings.workflow_resend_s, Lag(self._kafka), partition_of, time.monotonic
         )
@@ -180,7 +183,7 @@ class Workflow:
         again, unsure = await asyncio.to_thread(self._read_back, is_current)
         if not is_current():
             return
-        self._seen.clear()
+        self._recent.forget()
         self._watch.forget()
         self._leases.forget()
         pending = dict(self._table.pending(self._is_ours))
@@ -281,10 +284,14 @@ class Workflow:
             await self._fold(partition, records)
 
     async def _fold(self, partition: int, records: list[Record]) -> None:
-        if len(self._seen) > _SEEN_AT_MOST:
-            self._seen.clear()
-        batch = fold_batch(View(self._table.stored, self._seen), records)
+        batch = fold_batch(View(self._table.stored, self._recent), records)
         rows, entry = journal.encoded(batch)
+        if len(entry) > _JOURNAL_AT_MOST and len(records) > 1:
+            self._recent.forget()  # it has the rows of a batch that never was
+            half = len(records) // 2
+            await self._fold(partition, records[:half])
+            await self._fold(partition, records[half:])
+            return
         out = [
             *journal.changelog(partition, rows, entry),
             *batch.outgoing,

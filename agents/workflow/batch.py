@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
+from agents.worker.recent import Recent, Unknown
 from streams.codec import message_type, pack, unpack
 from streams.dependencies import step
 from streams.draft import UnknownSubject
@@ -19,35 +20,39 @@ from streams.topics import TASKS, key_of, topic_of
 
 _SOURCE = "/agents/workflow"
 
+_FEW = 1000
+"""Rows to remember where no memory is given: more than one task needs."""
+
 
 class View(Mapping[str, Row]):
     """A table kept as bytes, with the rows of a batch laid over it.
 
     Args:
         stored: the bytes of a row, None when there is none.
-        seen: rows that are decoded already; those of this batch are added.
+        recent: rows that are decoded already; those of this batch are added.
     """
 
     def __init__(
         self,
         stored: Callable[[str], bytes | None],
-        seen: dict[str, Row | None] | None = None,
+        recent: Recent | None = None,
     ) -> None:
         self._stored = stored
-        self._seen = {} if seen is None else seen
+        self._recent = Recent(_FEW) if recent is None else recent
         self.changed: dict[str, Row] = {}
 
     def get(self, key: str, default: Any = None) -> Any:
         """The row under this key."""
-        if key not in self._seen:
+        row = self._recent.look(key)
+        if isinstance(row, Unknown):
             value = self._stored(key)
-            self._seen[key] = None if value is None else decode_row(key, value)
-        row = self._seen[key]
+            row = None if value is None else decode_row(key, value)
+            self._recent.remember({key: row})
         return default if row is None else row
 
     def update(self, rows: Mapping[str, Row]) -> None:
         """Lay rows over the table."""
-        self._seen.update(rows)
+        self._recent.remember(rows)
         self.changed.update(rows)
 
     def __getitem__(self, key: str) -> Row:

@@ -9,11 +9,12 @@ from confluent_kafka.admin import AdminClient
 from agents.workflow import journal
 from agents.workflow.app import APP_ID
 from agents.workflow.batch import View, fold_batch
+from infra.kafka.writer import MAX_RECORD_BYTES
 from streams.events import DownloadDone, DownloadStarted
 from streams.model import Delivery
 from streams.replay import digest
 from streams.table import encode_row
-from streams.topics import PROCESSES, TABLE, TASKS
+from streams.topics import DOWNLOADS, PROCESSES, TABLE, TASKS
 from tests.areas import an_area, facts
 from tests.system import System, free_port, wait_for
 from tests.tables import changelog_table, wait_until_folded
@@ -60,6 +61,16 @@ def test_crash_between_journal_and_rows_loses_neither_rows_nor_orders(system):
     # And it goes on from there.
     system.write(*deliver(2))
     wait_until_folded(system)
+
+
+def test_rows_that_are_too_large_for_one_record_are_written_in_several(system):
+    footprint = f"POLYGON (({', '.join(['4.123456 52.123456'] * 4000)}))"
+    assert 300 * len(footprint) > MAX_RECORD_BYTES
+    system.write(*an_area(AREA, 300, footprint=footprint))
+
+    system.start("workflow")
+    wait_until_folded(system)
+    assert len(orders(system, DOWNLOADS.name)) == 300
 
 
 def test_table_behind_the_committed_offset_reads_the_log_again(system):

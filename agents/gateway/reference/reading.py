@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Areas, scenes and tiles of the read model, as these routes need them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import HTTPException, Request
@@ -16,9 +16,10 @@ from agents.gateway.reference.shapes import (
     stored_tile_json,
     unloaded_scene_json,
 )
+from streams import pages
 from streams.chains import Chain, Links
 from streams.model import Kind, Status, download_task
-from streams.table import CellRow, cell_key, decode_row
+from streams.table import CellRow, Row, cell_key, decode_row
 
 _ANY_CASE = "(?i)"
 
@@ -173,13 +174,23 @@ async def _links_of_rows(model: ReadModel, tiles: Sequence[Stored]) -> dict[str,
 
 async def _linked(model: ReadModel, tiles: Sequence[Linked]) -> dict[str, Links]:
     keys = {t.cell for t in tiles if t.cell and t.status is Status.NEW}
-    chains: dict[str, Chain] = {}
-    if keys:
-        for found in await model.fetch("find_rows", (list(keys),)):
-            row = decode_row(found["key"], found["value"].encode())
-            assert isinstance(row, CellRow)
-            chains[found["key"]] = row.chain
+    chains = await _chains(model, keys)
     return {tile.task: links_of(tile, chains) for tile in tiles}
+
+
+async def _chains(model: ReadModel, cells: Collection[str]) -> dict[str, Chain]:
+    """The chains of cells, by the keys of these."""
+    rows = await _rows(model, cells)
+    rows |= await _rows(model, pages.page_keys(rows.values()))
+    found = (row for row in rows.values() if isinstance(row, CellRow))
+    return {row.key: pages.whole(row, rows) for row in found}
+
+
+async def _rows(model: ReadModel, keys: Collection[str]) -> dict[str, Row]:
+    if not keys:
+        return {}
+    found = await model.fetch("find_rows", (list(keys),))
+    return {one["key"]: decode_row(one["key"], one["value"].encode()) for one in found}
 
 
 async def _numbers(model: ReadModel, tasks: list[str]) -> dict[str, int]:
