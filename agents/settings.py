@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         "Where annotations of Sentinel-1 lie: URL templates, and `eodata`, in order.",
         "catalogue",
     )
+    catalogue_annotations_from: Names = _of(
+        ("https://", "gs://", "s3://eodata/"),
+        "What `annotations_urls` of a request may begin with; a folder: `/data/`.",
+        "catalogue",
+    )
     eodata_endpoint: str = _of(
         "https://eodata.dataspace.copernicus.eu",
         "Copernicus archive, an S3 with the bucket `eodata`.",
@@ -238,6 +243,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "catalogue_annotations",
+        "catalogue_annotations_from",
         "catalogue_searches",
         "graph_roots",
         "downloader_providers",

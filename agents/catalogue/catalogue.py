@@ -67,6 +67,8 @@ class Catalogue:
     limit_downloads: int = 0
     """Of requests that say none; 0: no limit."""
     limit_processes: int = 0
+    annotations_from: Sequence[str] = ()
+    """What places of annotations that a request names may begin with."""
     keeper: RecordKeeper | None = None
     cutters: Sequence[Cutter] = ()
     """What cuts scenes, in order of trial; the rest is for the sensors."""
@@ -111,7 +113,7 @@ class Catalogue:
             lambda: area_in(request),
             lambda: grid_of(request, self._sensor(request)),
             lambda: self._filters(request),
-            lambda: check_templates(request.annotations_urls),
+            lambda: check_templates(request.annotations_urls, self.annotations_from),
             lambda: self._searches(request),
             lambda: posted and taken(posted, self._sensor(request)),
         )

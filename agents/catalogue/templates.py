@@ -25,19 +25,42 @@ def problem_of(template: str) -> str:
     return ""
 
 
-def check_templates(templates: Sequence[str]) -> None:
+def check_templates(templates: Sequence[str], allowed: Sequence[str]) -> None:
     """Check the `annotations_urls` of a request.
 
+    Args:
+        templates: of the request.
+        allowed: what they may begin with; a path is a `file://` of that path.
+
     Raises:
-        InvalidRequest: with each of them that is no URL of anything.
+        InvalidRequest: with each of them that is no URL of anything, or of a place that
+            requests may not name.
     """
     problems = [
         f"$.annotations_urls[{index}]: {problem}"
         for index, template in enumerate(templates)
-        if (problem := problem_of(template))
+        if (problem := problem_of(template) or _strays(template, allowed))
     ]
     if problems:
         raise InvalidRequest("payload", problems)
+
+
+def _strays(template: str, allowed: Sequence[str]) -> str:
+    """Why a request may not name this place; empty: it may."""
+    whole = _as_url(template)
+    if ".." in whole.split("/"):
+        return f"'{template}', expected a place without '..'"
+    if not whole.startswith(tuple(map(_as_url, allowed))):
+        return (
+            f"'{template}' is no place for requests, expected one that "
+            f"begins with {', '.join(allowed) or 'nothing: none may'} "
+            "(INGESTER_CATALOGUE_ANNOTATIONS_FROM)"
+        )
+    return ""
+
+
+def _as_url(place: str) -> str:
+    return f"file://{place}" if place.startswith("/") else place
 
 
 def filled(template: str, scene: Scene, area: str) -> str:

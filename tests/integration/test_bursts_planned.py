@@ -67,7 +67,7 @@ def test_bursts_of_a_product_are_planned_and_remembered(system):
 def test_request_without_annotations_is_refused_with_the_reason(system):
     folder = Safe().folder(system.folder / "products")
     shutil.rmtree(folder / "annotation")
-    system.start("catalogue")
+    system.start("catalogue", catalogue_annotations_from=str(system.folder))
     (refused,) = ask(system, "Refused", annotations_urls=[f"{folder}"])
     assert isinstance(refused, IngestionRefused)
     assert "s1a-iw1-slc-vv-001.xml: no file there" in str(refused.problems)

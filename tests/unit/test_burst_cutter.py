@@ -226,7 +226,28 @@ def test_template_with_an_unknown_fact_is_refused_with_the_known_ones():
 @pytest.mark.parametrize("template", ["", "data/{SCENE}", "ftp://a/{SCENE}", "s3://"])
 def test_template_that_is_no_url_is_refused(template):
     with pytest.raises(InvalidRequest, match=r"\$\.annotations_urls\[1\]: '"):
-        check_templates(["/data/{SCENE}.zip", template])
+        check_templates(["/data/{SCENE}.zip", template], ["/data/"])
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "/etc/{SCENE}",
+        "file:///etc/x",
+        "http://10.0.0.1/{SCENE}",
+        "/data/../etc/{SCENE}",
+    ],
+)
+def test_template_of_a_place_that_requests_may_not_name_is_refused(template):
+    with pytest.raises(InvalidRequest, match=r"\$\.annotations_urls\[0\]: '"):
+        check_templates([template], ["/data/", "https://"])
+
+
+def test_templates_of_allowed_places_are_taken():
+    check_templates(
+        ["/data/{SCENE}.zip", "file:///data/{SCENE}", "https://a.example/{SCENE}.zip"],
+        ["file:///data/", "https://"],
+    )
 
 
 def test_scene_without_annotations_is_left_out_and_told(tmp_path):
@@ -517,6 +538,7 @@ def test_tutorial_payload_lists_the_official_bursts_of_the_real_annotations():
         searches=lambda name: LocalSearch(REAL),
         default_searches=["local"],
         graph_roots=[],
+        annotations_from=["/"],
         cutters=[BurstCutter(Sources(FILES))],
     )
     found = catalogue.inventory(request)
