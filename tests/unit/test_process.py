@@ -88,7 +88,14 @@ def _graph(tmp_path, script, *, inputs=(), outputs=None, args=None):
 
 MAKE_X = "open('20240101_T_x.txt', 'w').write('made')"
 
-INDEXED = [[an_output(**UINT16 | {"layer": "x", "extension": "txt"})]]
+INDEXED = [[an_output(**UINT16 | {"layer": "x", "extension": "tif"})]]
+
+
+@pytest.fixture
+def make_raster(tmp_path):
+    """A script that makes the layer `x` as it must be to be indexed."""
+    raster = a_raster(tmp_path / "raster.tif", size=16)
+    return f"import shutil; shutil.copy('{raster}', '20240101_T_x.tif')"
 
 
 def test_attempt_is_begun_with_the_workers_name(trade):
