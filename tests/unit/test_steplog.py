@@ -45,14 +45,14 @@ def test_endless_log_is_cut(tmp_path):
 def test_log_of_a_failure_is_kept_in_the_room_that_its_files_took(tmp_path):
     desk, work = Desk(), tmp_path / "work"
     (work / "deep").mkdir(parents=True)
-    with (
-        pytest.raises(StepFailed),
-        kept_log(
-            work, lambda name: f"{tmp_path}/store/{name}", FileStore(), desk
-        ) as said,
-    ):
-        said.take("error", "no room")
-        raise StepFailed("x")
+    with pytest.raises(StepFailed):
+        _fail_in(work, tmp_path, desk)
     assert not (work / "deep").exists()
     with open(desk.log, encoding="utf-8") as file:
         assert file.read() == "error: no room\n"
+
+
+def _fail_in(work, store, desk):
+    with kept_log(work, lambda name: f"{store}/{name}", FileStore(), desk) as said:
+        said.take("error", "no room")
+        raise StepFailed("x")

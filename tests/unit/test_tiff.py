@@ -3,38 +3,15 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import rasterio
-from rasterio.transform import from_origin
 from rio_cogeo.cogeo import cog_validate
 
 from agents.worker.graph.cog import write_cog
 from agents.worker.outputs.tiff import BadTiff, cog_problems, write_tagged
+from tests.rasters import a_raster
 
 TAGS = {"INGESTER_GRAPH": 'ndvi <&> "quoted"', "INGESTER_SCENE": "S2A_é"}
-
-
-def a_raster(file: Path, size: int = 600, dtype: str = "uint16", **profile) -> Path:
-    """A GeoTIFF with a gradient, an empty corner and a tag of its own."""
-    profile = {"count": 1, "nodata": 0} | profile
-    numbers = np.arange(size * size, dtype="int64").reshape(size, size) % 251
-    pixels = numbers.astype(dtype)
-    pixels[: size // 2, : size // 2] = 0
-    with rasterio.open(
-        file,
-        "w",
-        driver="GTiff",
-        width=size,
-        height=size,
-        dtype=dtype,
-        crs="EPSG:32632",
-        transform=from_origin(500_000, 6_180_000, 10, 10),
-        **profile,
-    ) as raster:
-        for band in range(1, profile["count"] + 1):
-            raster.write(pixels, band)
-    return file
 
 
 def a_cog(folder: Path, **profile) -> Path:

@@ -25,8 +25,8 @@ from streams.model import Layer
 _HIDDEN = "***"
 
 _SECRET = re.compile(
-    r"pass(?:word|wd|phrase)|secret|token|credential|signature|api_?key"
-    r"|(?:access|private|account)_?key|(?:^|_)(?:auth|key|pwd|pass)(?:_|$)",
+    r"pass(?:word|wd|phrase)|secret|token|credential|signature"
+    r"|(?:api|access|private|account)[-_]?key|(?:^|[-_])(?:auth|key|pwd|pass)(?:[-_]|$)",
     re.IGNORECASE,
 )
 """Configuration that holds a secret, by its name."""
