@@ -28,11 +28,13 @@ TASK = f"{AREA}/S/T"
 def a_processor(folder: Path, *indexers: Any, **changes: Any) -> Iterator[Processing]:
     """A processor that must leave its work folder empty."""
     named = {f"i{number}": one for number, one in enumerate(indexers)}
-    made = Processing(**{**equipment(folder), "indexers": named} | changes)
+    ours = equipment(folder)
+    made = Processing(**{**ours, "indexers": named} | changes)
     try:
         yield made
     finally:
-        made.workshop.close()
+        for workshop in {made.workshop, ours["workshop"]}:
+            workshop.close()
     assert list((folder / "work").iterdir()) == []
 
 
