@@ -164,6 +164,6 @@ def _layers(
                 "size_bytes": layer.size_bytes,
                 "sha256": layer.sha256,
                 "footprint": measure.footprint,
-                "bands": measure.bands,
+                "bands": [msgspec.to_builtins(band) for band in measure.bands],
             },
         )

@@ -49,6 +49,15 @@ def image_problem(image: str, allowed: Sequence[str]) -> str:
     )
 
 
+def env_problem(names: Sequence[str], allowed: Sequence[str]) -> str:
+    """Why variables of a graph may not be given to its containers."""
+    known = ", ".join(allowed) or "none"
+    return (
+        f"variables {', '.join(names)} of the graph are not among "
+        f"INGESTER_ENGINE_DOCKER_ENVS ({known})"
+    )
+
+
 def level_of(line: str) -> str | None:
     """The level that a line names, first in this order; `ERROR` is an error."""
     for word, level in _LEVELS:
@@ -97,10 +106,7 @@ class ContainerEngine:
     def _environment(self, call: Call) -> dict[str, str]:
         strange = [name for name in call.envs if name not in self.envs]
         if strange:
-            raise StepFatal(
-                f"variables {', '.join(strange)} of the graph are not among "
-                f"INGESTER_ENGINE_DOCKER_ENVS ({', '.join(self.envs) or 'none'})"
-            )
+            raise StepFatal(env_problem(strange, self.envs))
         ours = {name: os.environ[name] for name in self.envs if name in os.environ}
         return {**ours, **call.envs}
 
@@ -236,7 +242,7 @@ def make(options: Mapping[str, str]) -> ContainerEngine:
         import docker
     except ImportError as error:
         raise PluginError(_MISSING) from error
-    envs, volumes = _list(options, "envs"), _list(options, "volumes")
+    envs, volumes = listed(options, "envs"), listed(options, "volumes")
     secret = [name for name in envs if name.startswith(_OURS)]
     if secret:
         raise ValueError(f"envs: {', '.join(secret)} may hold secrets of the ingester")
@@ -249,7 +255,7 @@ def make(options: Mapping[str, str]) -> ContainerEngine:
     host = options.get("host") or os.environ.get("DOCKER_HOST")
     return ContainerEngine(
         client=_connected(docker, host),
-        images=_list(options, "images"),
+        images=listed(options, "images"),
         envs=envs,
         volumes=volumes,
         network=options.get("network", "none"),
@@ -267,5 +273,6 @@ def _connected(sdk: Any, host: str | None) -> Any:
         raise PluginError(f"no Docker engine answers at {where}: {error}") from error
 
 
-def _list(options: Mapping[str, str], name: str) -> tuple[str, ...]:
+def listed(options: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The items of an option that is a list."""
     return tuple(i.strip() for i in options.get(name, "").split(",") if i.strip())
