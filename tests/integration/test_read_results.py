@@ -4,6 +4,7 @@
 import json
 import re
 import textwrap
+from collections import Counter
 from pathlib import Path
 
 import matplotlib
@@ -81,8 +82,9 @@ def test_layers_are_loaded_drawn_and_found_by_both_indexes(
     }
     exec(with_ours(by_stac, stac_here), names)
     assert (tmp_path / "ndvi.png").stat().st_size > 10_000
-    ndvi = names["ndvi"]
-    assert ndvi.sizes["time"] == len(names["items"]) >= 2
+    items, ndvi = names["items"], names["ndvi"]
+    times = Counter(item.datetime for item in items)
+    assert ndvi.sizes["time"] == len(times) >= 2
     assert -1 <= float(ndvi.min()) <= float(ndvi.max()) <= 1
     geocube_here = {
         "127.0.0.1:8081": settings.geocube_address,
@@ -90,13 +92,13 @@ def test_layers_are_loaded_drawn_and_found_by_both_indexes(
     }
     exec(with_ours(by_geocube, geocube_here), names)
     physical = names["physical"]
-    assert set(physical) == {item.assets["B04"].href for item in names["items"]}
-    for item in names["items"]:
+    assert set(physical) == {item.assets["B04"].href for item in items}
+    for item in items:
         found = physical[item.assets["B04"].href]
         statistics = item.assets["B04"].extra_fields["statistics"]
         # The variable's physical values are the numbers themselves.
         assert found.mean() == pytest.approx(statistics["mean"], abs=1e-6)
-        cell = names["cube"]["B04"].sel(
-            time=np.datetime64(item.datetime.replace(tzinfo=None))
-        )
-        assert int(cell.max()) == int(found.max()) == statistics["maximum"]
+        if times[item.datetime] == 1:  # else two places share a time of the cube
+            time = np.datetime64(item.datetime.replace(tzinfo=None))
+            loaded = names["cube"]["B04"].sel(time=time)
+            assert int(loaded.max()) == int(found.max()) == statistics["maximum"]
