@@ -106,9 +106,13 @@ class Objects:
     manifests: dict[str, DownloadDone | ProcessDone] = field(default_factory=dict)
     """Manifest's URI → the fact that it holds."""
     deleted: set[str] = field(default_factory=set)
+    logs: set[str] = field(default_factory=set)
+    """URIs of what steps said."""
 
     def see(self, message: Any) -> None:
         """A fact's objects."""
+        if log := getattr(message, "log", ""):
+            self.logs.add(log)
         match message:
             case DownloadDone() as done:
                 layers = [layer for d in done.deliveries for layer in d.layers]
@@ -163,7 +167,8 @@ def strays(
     """
     orphans: list[Difference] = []
     left: list[str] = []
-    for uri in sorted(set(listed) - expected.layers.keys() - expected.manifests.keys()):
+    known = expected.layers.keys() | expected.manifests.keys() | expected.logs
+    for uri in sorted(set(listed) - known):
         if uri in expected.deleted:
             gone = "nothing: the log says it was deleted"
             orphans.append(Difference(Place.OBJECTS, uri, gone, "an object"))

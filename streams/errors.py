@@ -17,6 +17,7 @@ IngesterError
 ├── StepError
 │   ├── StepFailed          a step failed; a retry may help
 │   ├── StepFatal           a step said that no retry can help
+│   │   └── WrongLayer      a layer is not as its graph declares it
 │   └── StepTransient       a step asked to be run again
 ├── StoreError
 │   ├── StoreUnavailable    the object store does not answer
@@ -153,6 +154,10 @@ class StepFatal(StepError):
     """A step said that no retry can help."""
 
     failure = Failure.STEP_FATAL
+
+
+class WrongLayer(StepFatal):
+    """A layer is not as its graph declares it; the same steps would make it again."""
 
 
 class StepTransient(StepError):

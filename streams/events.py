@@ -10,6 +10,7 @@ from streams.model import (
     Kind,
     Layer,
     LeftOut,
+    Measure,
     Scene,
     Settings,
     Status,
@@ -100,6 +101,10 @@ class DownloadDone:
     """One for each tile that the order asked for, also when it has no layer."""
     trials: tuple[Trial, ...] = ()
     duration_s: float = 0.0
+    measures: tuple[Measure, ...] = ()
+    """Of those layers that are rasters."""
+    log: str = ""
+    """URI of what the steps said; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class DownloadFailed:
     message: str
     trials: tuple[Trial, ...] = ()
     duration_s: float = 0.0
+    log: str = ""
+    """URI of what the steps said; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,10 @@ class ProcessDone:
     worker: str
     layers: tuple[Layer, ...]
     duration_s: float = 0.0
+    measures: tuple[Measure, ...] = ()
+    """Of those layers that are rasters."""
+    log: str = ""
+    """URI of what the steps said; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +160,8 @@ class ProcessFailed:
     failure: Failure
     message: str
     duration_s: float = 0.0
+    log: str = ""
+    """URI of what the steps said; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

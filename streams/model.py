@@ -195,6 +195,30 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Statistics:
+    """What the valid pixels of a band hold, as stored."""
+
+    minimum: float | None
+    """None: no pixel is valid, or they are complex; likewise the next two."""
+    maximum: float | None
+    mean: float | None
+    valid_pct: float
+    """Pixels that are not no-data, in % of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What was found in a layer that is a raster, before it was stored."""
+
+    uri: str
+    """Of the layer."""
+    footprint: str
+    """WKT, EPSG:4326, longitude first: hull of the valid pixels; empty: none, or the
+    raster has no CRS."""
+    bands: tuple[Statistics, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """What a download gave for one tile."""
 

@@ -94,10 +94,11 @@ def carried_out(trade: object, order: Envelope[object], desk: Desk | None = None
 
 def failed(trade: object, order: Envelope[object]):
     """The fact that an order failed, as the worker's loop tells it."""
+    desk = Desk()
     try:
-        trade.carry_out(order, Desk())
+        trade.carry_out(order, desk)
     except IngesterError as error:
-        (fact,) = trade.fail(order, error, error.failure)
+        (fact,) = trade.fail(order, error, error.failure, desk)
         return fact.message
     raise AssertionError("the order did not fail")
 

@@ -87,7 +87,11 @@ class Cataloguing:
             yield reply(order, event, "catalogue", now, about)
 
     def fail(
-        self, order: Envelope[IngestionRequest], error: Exception, failure: Failure
+        self,
+        order: Envelope[IngestionRequest],
+        error: Exception,
+        failure: Failure,
+        desk: Desk,
     ) -> Facts:
         """The request is refused; what is wrong stands in the log."""
         problems = (

@@ -71,7 +71,11 @@ class Showing:
         yield reply(order, done, _AGENT, self._clock(), "done")
 
     def fail(
-        self, order: Envelope[InventoryRequest], error: Exception, failure: Failure
+        self,
+        order: Envelope[InventoryRequest],
+        error: Exception,
+        failure: Failure,
+        desk: Desk,
     ) -> Facts:
         """It is refused, or failed for now; and why."""
         state = InventoryState.FAILED

@@ -14,14 +14,14 @@ import typer
 
 from agents import plugins
 from agents.commands.terminal import ERR, OUT, AsJson, say_json
-from agents.settings import load_settings
+from agents.settings import load_settings, plugin_options
 from agents.worker.graph.check import (
     indexed_layers,
     loose_ends,
     missing_config,
     scene_graph_problems,
 )
-from agents.worker.graph.engines import command, snap
+from agents.worker.graph.engines import command, container, snap
 from agents.worker.graph.load import load_graph
 from agents.worker.graph.model import (
     Context,
@@ -35,7 +35,7 @@ from agents.worker.graph.plan import Command, make_plan
 from agents.worker.graph.select import Expected, expected_outputs
 from agents.worker.graph.shape import json_schema
 from agents.worker.layers import stored_name
-from streams.errors import InvalidGraph, InvalidRequest
+from streams.errors import InvalidGraph, InvalidRequest, PluginError
 from streams.model import Scene, Tile
 
 app = typer.Typer(no_args_is_help=True, help="Processing graphs.")
@@ -173,8 +173,28 @@ def _notes(graph: Graph, config: dict[str, str]) -> Iterator[str]:
         if native and step.command not in plugins.names("step"):
             known = ", ".join(plugins.names("step"))
             yield f"{path}.command: no function '{step.command}' here, only: {known}"
+    if any(step.engine is EngineName.DOCKER for step in graph.steps):
+        yield from _notes_on_containers(graph)
     if any(step.engine is EngineName.NATIVE for step in graph.steps):
         yield "the engine 'native' is unknown to the Go ingester"
+
+
+def _notes_on_containers(graph: Graph) -> Iterator[str]:
+    """What this machine would refuse; the workers' settings may be others."""
+    try:
+        plugins.make("engine", EngineName.DOCKER)
+    except PluginError as error:
+        yield f"here no container can be run: {error}"
+    options = plugin_options("engine", EngineName.DOCKER)
+    images, envs = (container.listed(options, name) for name in ("images", "envs"))
+    for index, step in enumerate(graph.steps):
+        problem = container.image_problem(step.command, images)
+        if step.engine is EngineName.DOCKER and problem:
+            yield f"$.processing_steps[{index}].command: {problem}"
+    for index, env in enumerate(graph.envs):
+        name = env.partition("=")[0]
+        if name not in envs:
+            yield f"$.envs[{index}]: {container.env_problem([name], envs)}"
 
 
 def _config(pairs: list[str] | None) -> dict[str, str]:

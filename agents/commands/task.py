@@ -96,6 +96,8 @@ def _attempt(one: dict[str, Any]) -> list[Line]:
     took = _seconds(one["duration_s"] or _between(one["started_at"], one["ended_at"]))
     who = " ".join(filter(None, (one["worker"], one["provider"])))
     lines = [(f"attempt {one['attempt']}", who, took, how)]
+    if one["log"]:
+        lines.append(("  log", "", "", Text(one["log"])))
     for trial in one["trials"]:
         text = trial["failure"] or "delivered"
         text = f"{text}: {trial['message']}" if trial["message"] else text
@@ -114,12 +116,21 @@ def _wish(one: dict[str, Any]) -> list[Line]:
 
 
 def _layers(layers: list[dict[str, Any]]) -> Table:
-    found = table("Layers", "layer", "action", "bytes", "object")
+    found = table("Layers", "layer", "action", "bytes", "values", "object")
     for layer in layers:
         name = f"{layer['name']}.{layer['extension']}"
         size = f"{layer['size_bytes']:,}"
-        found.add_row(name, layer["action"].lower(), size, layer["uri"])
+        values = "\n".join(map(_values, layer["bands"]))
+        found.add_row(name, layer["action"].lower(), size, values, layer["uri"])
     return found
+
+
+def _values(band: dict[str, Any]) -> str:
+    """What a band holds, in short."""
+    valid = f"{band['valid_pct']:g} % valid"
+    if band["mean"] is None:
+        return valid
+    return f"{band['minimum']:g} … {band['mean']:g} … {band['maximum']:g}, {valid}"
 
 
 def _between(begin: str | None, end: str | None) -> float | None:

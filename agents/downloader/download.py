@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from agents.downloader.fetch import fetch
@@ -18,7 +19,6 @@ from agents.worker.graph.check import scene_graph_problems
 from agents.worker.graph.engine import StepEngine
 from agents.worker.graph.load import load_graph
 from agents.worker.graph.model import (
-    Context,
     Graph,
     OutAction,
     Position,
@@ -27,17 +27,19 @@ from agents.worker.graph.model import (
 from agents.worker.graph.plan import make_plan
 from agents.worker.graph.run import run_plan
 from agents.worker.graph.select import select_outputs
-from agents.worker.layers import base_name, object_uri, stored_name
+from agents.worker.layers import object_uri
 from agents.worker.loop import Facts
+from agents.worker.outputs.keep import Kept, keep
+from agents.worker.outputs.provenance import origin_of
 from agents.worker.reply import reply
-from agents.worker.saved import LocalLayer, save
+from agents.worker.steplog import StepLog, kept_log
 from agents.worker.store import ObjectStore
 from agents.worker.workdir import Workshop
 from streams.envelope import Envelope
 from streams.errors import InvalidGraph, NoProviderDelivered
 from streams.events import DownloadDone, DownloadFailed, DownloadStarted
 from streams.failures import Failure
-from streams.model import Action, Delivery, Layer, Part, Tile
+from streams.model import Delivery, Part, Tile
 from streams.orders import DownloadOrder
 
 _LOG = logger("downloader")
@@ -83,7 +85,11 @@ class Downloading:
         return [reply(order, done, "downloader", self.clock())]
 
     def fail(
-        self, order: Envelope[DownloadOrder], error: Exception, failure: Failure
+        self,
+        order: Envelope[DownloadOrder],
+        error: Exception,
+        failure: Failure,
+        desk: Desk,
     ) -> Facts:
         """The attempt failed."""
         m = order.message
@@ -95,30 +101,49 @@ class Downloading:
             attempt=m.attempt,
             failure=failure.value,
         )
+        notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
         failed = DownloadFailed(
-            m.area, m.task, m.attempt, self.worker, failure, str(error), trials
+            area=m.area,
+            task=m.task,
+            attempt=m.attempt,
+            worker=self.worker,
+            failure=failure,
+            message=f"{error}{notes}",
+            trials=trials,
+            duration_s=desk.duration_s(),
+            log=desk.log,
         )
         return [reply(order, failed, "downloader", self.clock())]
 
     def _download(self, m: DownloadOrder, desk: Desk) -> DownloadDone:
-        begin = time.monotonic()
         graph = self._graph(m.settings.scene_graph)
-        with self.workshop.folder() as folder:
+        uri_of = partial(self._uri, m, m.scene.name)
+        with (
+            self.workshop.folder() as folder,
+            kept_log(folder, uri_of, self.store, desk) as said,
+        ):
             desk.step = "fetch"
             product, trials = fetch(m.scene, self.providers, folder, time.monotonic)
-            deliveries = tuple(
-                Delivery(part.tile, self._cut(m, part, graph, work, desk))
+            cut = {
+                part.tile: self._cut(m, part, graph, work, desk, said)
                 for part, work in _work_folders(m.scene.parts, product)
-            )
+            }
         return DownloadDone(
             area=m.area,
             task=m.task,
             attempt=m.attempt,
             worker=self.worker,
             provider=trials[-1].provider,
-            deliveries=deliveries,
+            deliveries=tuple(
+                Delivery(tile, tuple(one.layer for one in kept))
+                for tile, kept in cut.items()
+            ),
             trials=tuple(trials),
-            duration_s=round(time.monotonic() - begin, 3),
+            duration_s=desk.duration_s(),
+            measures=tuple(
+                one.measure for kept in cut.values() for one in kept if one.measure
+            ),
+            log=desk.log,
         )
 
     def _graph(self, name: str) -> Graph:
@@ -134,41 +159,47 @@ class Downloading:
         return graph
 
     def _cut(
-        self, m: DownloadOrder, part: Part, graph: Graph, work: Path, desk: Desk
-    ) -> tuple[Layer, ...]:
+        self,
+        m: DownloadOrder,
+        part: Part,
+        graph: Graph,
+        work: Path,
+        desk: Desk,
+        said: StepLog,
+    ) -> list[Kept]:
         """Run the scene graph for one tile and store what it creates."""
         tile = Tile(part.tile, m.scene.name, m.scene.date, "", part.swath, part.number)
         here = Position(m.scene, tile)
         settings = context(graph, (here,), m.settings.graph_config, work)
+        plan = make_plan(graph, settings)
         desk.step = f"graph {graph.name}"
+
+        def log(level: str, line: str) -> None:
+            getattr(_LOG, level)(line, task=m.task)
+            # The tiles of a scene share its log.
+            about = f"{part.tile}: " if len(m.scene.parts) > 1 else ""
+            said.take(level, about + line)
+
         run_plan(
-            make_plan(graph, settings),
+            plan,
             settings,
             self.engines,
             timeout_s=self.step_timeout_s,
             memory_mb=self.step_memory_mb,
             cpus=self.step_cpus,
             cancelled=desk.cancelled,
-            log=lambda level, line: getattr(_LOG, level)(line, task=m.task),
+            log=log,
         )
         desk.step = "store"
-        return self._store_outputs(m, graph, settings)
-
-    def _store_outputs(
-        self, m: DownloadOrder, graph: Graph, settings: Context
-    ) -> tuple[Layer, ...]:
-        here = settings.tiles[0]
-        layers = []
-        for out in select_outputs(
-            graph, settings, None, retriable=m.settings.retriable
-        ):
-            if out.action is OutAction.CREATE:
-                base = base_name(here.scene, here.tile, out.layer)
-                local = LocalLayer(out.layer, out.extension, base, settings.workdir)
-                name = stored_name(here.scene, here.tile, out.layer, out.extension)
-                uri = self._uri(m, here.tile.name, name)
-                layers.append(save(local, uri, self.store, Action.CREATE))
-        return tuple(layers)
+        outputs = select_outputs(graph, settings, None, retriable=m.settings.retriable)
+        return keep(
+            [out for out in outputs if out.action is OutAction.CREATE],
+            work,
+            lambda place, name: self._uri(m, place.tile.name, name),
+            self.store,
+            origin_of(plan, settings, ()),
+            failed=False,
+        )
 
     def _uri(self, m: DownloadOrder, tile: str, name: str) -> str:
         root = m.settings.storage_uri or self.storage_uri

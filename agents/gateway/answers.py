@@ -119,6 +119,15 @@ class TaskAnswer(BaseModel):
     ingestion: str
 
 
+class BandAnswer(BaseModel):
+    """What the valid pixels of a band hold, as stored."""
+
+    minimum: float | None
+    maximum: float | None
+    mean: float | None
+    valid_pct: float
+
+
 class LayerAnswer(BaseModel):
     """An object that a fact lists."""
 
@@ -131,6 +140,8 @@ class LayerAnswer(BaseModel):
     action: str
     size_bytes: int
     sha256: str
+    footprint: str = Field(description="WKT of its valid pixels; empty: no raster.")
+    bands: list[BandAnswer]
 
 
 class AttemptAnswer(BaseModel):
@@ -148,6 +159,7 @@ class AttemptAnswer(BaseModel):
     failure: str
     message: str
     trials: list[dict[str, Any]]
+    log: str = Field(description="Address of what its steps said; empty: nothing.")
 
 
 class AskedAnswer(BaseModel):

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from agents.worker.graph.dformat import DataFormat
-from streams.model import Layer, Scene, Tile
+from agents.worker.outputs.provenance import Origin
+from streams.model import Layer, Measure, Scene, Tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Entry:
     bands: int
     """Number of bands, all of them indexed."""
     data_format: DataFormat
+    measure: Measure | None = None
+    """What was found in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class TileLayers:
     instances: dict[str, str]
     """Layer name → id of the variable instance; empty without a Geocube."""
     entries: tuple[Entry, ...]
+    origin: Origin | None = None
+    """Where they come from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the processor does with an order: fetch layers, run the graph, store, index."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from agents.logs import logger
@@ -17,11 +17,13 @@ from agents.worker.graph.model import Context, Graph, OutAction, Position, conte
 from agents.worker.graph.plan import Fetch, Plan, make_plan
 from agents.worker.graph.run import run_plan
 from agents.worker.graph.select import Output, select_outputs
-from agents.worker.layers import FOLDERS, base_name, object_uri, stored_name
+from agents.worker.layers import FOLDERS, base_name, object_uri
 from agents.worker.loop import Facts
+from agents.worker.outputs.keep import Kept, keep
+from agents.worker.outputs.provenance import Input, Origin, origin_of
 from agents.worker.reply import reply
-from agents.worker.saved import LocalLayer, fetch, save
-from agents.worker.steplog import StepLog
+from agents.worker.saved import LocalLayer, fetch
+from agents.worker.steplog import StepLog, kept_log
 from agents.worker.store import ObjectStore
 from agents.worker.workdir import Workshop
 from streams.envelope import Envelope
@@ -33,16 +35,7 @@ from streams.orders import ProcessOrder, Source
 
 _LOG = logger("processor")
 
-_ACTIONS = {OutAction.CREATE: Action.CREATE, OutAction.INDEX: Action.INDEX}
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """An output of the graph, stored."""
-
-    output: Output
-    layer: Layer
-    file: Path
+_KEPT = frozenset({OutAction.CREATE, OutAction.INDEX})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +78,11 @@ class Processing:
         return [reply(order, done, "processor", self.clock())]
 
     def fail(
-        self, order: Envelope[ProcessOrder], error: Exception, failure: Failure
+        self,
+        order: Envelope[ProcessOrder],
+        error: Exception,
+        failure: Failure,
+        desk: Desk,
     ) -> Facts:
         """The attempt failed."""
         m = order.message
@@ -98,32 +95,36 @@ class Processing:
         )
         notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
         failed = ProcessFailed(
-            m.area, m.task, m.attempt, self.worker, failure, f"{error}{notes}"
+            area=m.area,
+            task=m.task,
+            attempt=m.attempt,
+            worker=self.worker,
+            failure=failure,
+            message=f"{error}{notes}",
+            duration_s=desk.duration_s(),
+            log=desk.log,
         )
         return [reply(order, failed, "processor", self.clock())]
 
     def _process(self, m: ProcessOrder, desk: Desk) -> ProcessDone:
-        begin = time.monotonic()
         graph = load_graph(m.settings.tile_graph, self.graph_roots)
-        with self.workshop.folder() as folder:
+        with (
+            self.workshop.folder() as folder,
+            kept_log(folder, partial(self._uri, m), self.store, desk) as said,
+        ):
             work = folder / "work"
             work.mkdir()
             settings = context(graph, _positions(m), m.settings.graph_config, work)
-            said = StepLog(folder / "steps.log")
-            try:
-                layers = self._layers(m, graph, settings, desk, said)
-            except IngesterError as error:
-                self._note_log(m, said, error)
-                raise
-            log = self._save_log(m, said)
-            layers += [log] if log else []
+            kept, documents = self._layers(m, graph, settings, desk, said)
         return ProcessDone(
             area=m.area,
             task=m.task,
             attempt=m.attempt,
             worker=self.worker,
-            layers=tuple(layers),
-            duration_s=round(time.monotonic() - begin, 3),
+            layers=(*(one.layer for one in kept), *documents),
+            duration_s=desk.duration_s(),
+            measures=tuple(one.measure for one in kept if one.measure),
+            log=desk.log,
         )
 
     def _layers(
@@ -133,57 +134,59 @@ class Processing:
         settings: Context,
         desk: Desk,
         said: StepLog,
-    ) -> list[Layer]:
-        """The layers that the graph leaves, stored and indexed.
+    ) -> tuple[list[Kept], list[Layer]]:
+        """What the graph leaves, stored and indexed, and the documents about it.
 
         Also when it failed: a graph may keep some files for that case. What goes wrong
         with these does not hide why it failed.
         """
         plan = make_plan(graph, settings)
         desk.step = "fetch"
-        self._fetch_inputs(m, plan, settings)
+        inputs = self._fetch_inputs(m, plan, settings)
+        origin = origin_of(plan, settings, inputs)
         desk.step = f"graph {graph.name}"
         error = self._run(m, plan, settings, desk, said)
         try:
-            layers = self._keep(m, graph, settings, error, desk)
+            outputs = self._outputs(m, graph, settings, error)
+            desk.step = "store"
+            kept = keep(
+                outputs,
+                settings.workdir,
+                lambda _, name: self._uri(m, name),
+                self.store,
+                origin,
+                failed=error is not None,
+            )
+            desk.step = "index"
+            documents = self._index(m, settings, kept, origin)
         except IngesterError as later:
             if error is None:
                 raise
             raise error from later
         if error is not None:
             raise error
-        return layers
+        return kept, documents
 
-    def _save_log(self, m: ProcessOrder, said: StepLog) -> Layer | None:
-        return said.save(lambda name: self._uri(m, name), self.store)
-
-    def _note_log(self, m: ProcessOrder, said: StepLog, error: IngesterError) -> None:
-        """Store the log of a failure; what prevents it does not hide the failure."""
-        try:
-            log = self._save_log(m, said)
-        except IngesterError as later:
-            error.add_note(f"log not kept: {later}")
-        else:
-            if log:
-                error.add_note(f"log: {log.uri}")
-
-    def _keep(
+    def _outputs(
         self,
         m: ProcessOrder,
         graph: Graph,
         settings: Context,
         error: IngesterError | None,
-        desk: Desk,
-    ) -> list[Layer]:
-        """The files whose conditions hold, stored and indexed."""
-        desk.step = "store"
-        saved = self._save_outputs(m, graph, settings, error)
-        desk.step = "index"
-        documents = self._index(m, settings, saved)
-        return [*(one.layer for one in saved), *documents]
+    ) -> list[Output]:
+        """The files to be stored: those whose conditions hold and that are wanted."""
+        outputs = select_outputs(graph, settings, error, retriable=m.settings.retriable)
+        return [
+            out
+            for out in outputs
+            if out.action in _KEPT and _is_wanted(out, m.settings.layers)
+        ]
 
-    def _fetch_inputs(self, m: ProcessOrder, plan: Plan, settings: Context) -> None:
+    def _fetch_inputs(
+        self, m: ProcessOrder, plan: Plan, settings: Context
+    ) -> list[Input]:
         sources = (m.current, m.previous or m.current, m.reference or m.current)
+        inputs = []
         for wanted in plan.inputs:
             layer = _find(sources[wanted.position], wanted)
             if layer is not None:
@@ -193,6 +196,8 @@ class Processing:
                     wanted.file.layer, wanted.file.extension, base, settings.workdir
                 )
                 fetch(layer, local, self.store)
+                inputs.append(Input(place, layer))
+        return inputs
 
     def _run(
         self,
@@ -221,43 +226,35 @@ class Processing:
             return error
         return None
 
-    def _save_outputs(
+    def _index(
         self,
         m: ProcessOrder,
-        graph: Graph,
         settings: Context,
-        error: IngesterError | None,
-    ) -> list[Saved]:
-        outputs = select_outputs(graph, settings, error, retriable=m.settings.retriable)
-        return [
-            self._save(m, out, settings.workdir)
-            for out in outputs
-            if out.action in _ACTIONS and _is_wanted(out, m.settings.layers)
-        ]
-
-    def _save(self, m: ProcessOrder, out: Output, workdir: Path) -> Saved:
-        place = out.place
-        base = base_name(place.scene, place.tile, out.layer)
-        local = LocalLayer(out.layer, out.extension, base, workdir)
-        name = stored_name(place.scene, place.tile, out.layer, out.extension)
-        layer = save(local, self._uri(m, name), self.store, _ACTIONS[out.action])
-        return Saved(out, layer, local.path)
-
-    def _index(
-        self, m: ProcessOrder, settings: Context, saved: Sequence[Saved]
+        kept: Sequence[Kept],
+        origin: Origin,
     ) -> list[Layer]:
         """Enter the layers to be indexed, position by position, in every index."""
         documents: list[Layer] = []
         for position, place in enumerate(settings.tiles):
             entries = tuple(
-                Entry(one.layer, one.file, one.output.bands, one.output.data_format)
-                for one in saved
-                if one.output.position == position
-                and one.output.action is OutAction.INDEX
+                Entry(
+                    one.layer,
+                    one.file,
+                    one.output.bands,
+                    one.output.data_format,
+                    one.measure,
+                )
+                for one in kept
+                if one.output.position == position and one.output.is_indexed
             )
             if entries:
                 layers = TileLayers(
-                    m.area, place.tile, place.scene, m.settings.instances, entries
+                    m.area,
+                    place.tile,
+                    place.scene,
+                    m.settings.instances,
+                    entries,
+                    origin,
                 )
                 for indexer in self.indexers.values():
                     for document in indexer.index(layers):
@@ -310,4 +307,4 @@ def _find(source: Source, wanted: Fetch) -> Layer | None:
 
 
 def _is_wanted(out: Output, wanted: Sequence[str]) -> bool:
-    return out.action is not OutAction.INDEX or not wanted or out.layer in wanted
+    return not out.is_indexed or not wanted or out.layer in wanted

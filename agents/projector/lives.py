@@ -120,6 +120,7 @@ def _report(
         "provider": getattr(message, "provider", ""),
         "duration_s": getattr(message, "duration_s", None),
         "trials": getattr(message, "trials", ()),
+        "log": getattr(message, "log", ""),
         "outcome": "void",
     }
     row = rows.get(message.task)
@@ -164,4 +165,5 @@ def _attempt(area: str, task: str, attempt: int) -> Parameters:
         "failure": "",
         "message": "",
         "trials": (),
+        "log": "",
     }

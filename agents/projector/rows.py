@@ -10,7 +10,7 @@ from agents.projector.lives import Parameters, Statements, attempts, number, wis
 from streams.dependencies import Step
 from streams.envelope import Envelope
 from streams.events import DownloadDone, IngestionRefused, ProcessDone
-from streams.model import Kind, Layer
+from streams.model import Kind, Layer, Measure
 from streams.table import (
     AreaRow,
     CellRow,
@@ -22,6 +22,8 @@ from streams.table import (
     TaskRow,
     encode_row,
 )
+
+_NOT_MEASURED = Measure("", "")
 
 
 def statements(rows: Mapping[str, Row]) -> Statements:
@@ -147,7 +149,9 @@ def _place(row: TaskRow) -> Parameters:
 def _layers(
     done: DownloadDone | ProcessDone, tile: str, layers: Iterable[Layer]
 ) -> Statements:
+    measures = {measure.uri: measure for measure in done.measures}
     for layer in layers:
+        measure = measures.get(layer.uri, _NOT_MEASURED)
         yield (
             "save_layer",
             {
@@ -160,5 +164,7 @@ def _layers(
                 "action": layer.action.value,
                 "size_bytes": layer.size_bytes,
                 "sha256": layer.sha256,
+                "footprint": measure.footprint,
+                "bands": [msgspec.to_builtins(band) for band in measure.bands],
             },
         )

@@ -2,6 +2,7 @@
 """A running order as it is seen from outside: how far it is, and whether to stop."""
 
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,13 @@ class Desk:
     done: int = 0
     total: int = 0
     """Of a step that counts other things than bytes."""
+    log: str = ""
+    """URI of what the steps of its graph said; empty: nothing."""
+    begun: float = field(default_factory=time.monotonic)
+
+    def duration_s(self) -> float:
+        """Seconds since it was begun."""
+        return round(time.monotonic() - self.begun, 3)
 
 
 def sign_of_life(

@@ -59,7 +59,9 @@ class Trade(Protocol[M]):
         """Do the work; facts that say so. Doing it again must be harmless."""
         ...
 
-    def fail(self, order: Envelope[M], error: Exception, failure: Failure) -> Facts:
+    def fail(
+        self, order: Envelope[M], error: Exception, failure: Failure, desk: Desk
+    ) -> Facts:
         """Facts that say the order failed, and in which class."""
         ...
 
@@ -202,7 +204,7 @@ class Worker(Generic[M]):
 
     def _turn_down(self, record: Record, order: Envelope[M]) -> None:
         error = OrderCancelled(f"order '{order.id}': its area is cancelled")
-        self._send(self._trade.fail(order, error, Failure.CANCELLED))
+        self._send(self._trade.fail(order, error, Failure.CANCELLED, Desk()))
         self._sink.flush()
         self._offsets.end(record)
 
@@ -225,7 +227,7 @@ class Worker(Generic[M]):
             cause, failure = error, Failure.BUG
         if desk.cancelled.is_set():
             failure = Failure.CANCELLED
-        return list(self._trade.fail(order, cause, failure))
+        return list(self._trade.fail(order, cause, failure, desk))
 
     def _report(self) -> None:
         """Write the facts of ended orders, then commit their offsets."""

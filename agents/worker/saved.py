@@ -52,7 +52,7 @@ def save(local: LocalLayer, uri: str, store: ObjectStore, action: Action) -> Lay
             source = Path(aside, "layer.zip")
             pack(source, local.folder, _entries(local))
         elif not source.is_file():
-            raise _missing(local, source.name)
+            raise missing(local, source.name)
         size, digest = store.put(uri, source)
     return Layer(local.name, local.extension, uri, size, digest, action)
 
@@ -87,7 +87,7 @@ def _entries(local: LocalLayer) -> list[str]:
         names.append(f"{local.base}.data")
     for name in names:
         if not (local.folder / name).exists():
-            raise _missing(local, name)
+            raise missing(local, name)
     return names
 
 
@@ -105,5 +105,6 @@ def _place(archive: Path, unpacked: Path, local: LocalLayer) -> None:
         shutil.move(beside, local.folder / beside.name)
 
 
-def _missing(local: LocalLayer, name: str) -> StepFailed:
+def missing(local: LocalLayer, name: str) -> StepFailed:
+    """What to raise when a graph did not make a file of a layer."""
     return StepFailed(f"layer '{local.name}': the graph made no '{name}'")

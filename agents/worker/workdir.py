@@ -13,6 +13,9 @@ from streams.errors import NodeExhausted
 
 _LOCK = ".lock"
 
+# With less room than this, what failed in a work folder failed for want of room.
+_LEAST_FREE_BYTES = 1 << 20
+
 
 class Workshop:
     """A worker's own folder below the node's; a dead worker's is swept by the next.
@@ -34,23 +37,34 @@ class Workshop:
         """An empty folder, removed with all it holds when the block ends.
 
         Raises:
-            NodeExhausted: the disk is full.
+            NodeExhausted: the disk is full, or it is as the block writes into it.
         """
-        try:
+        with _room():
             path = Path(mkdtemp(dir=self._folder))
-        except OSError as error:
-            if error.errno in NodeExhausted.ERRNOS:
-                raise NodeExhausted(f"work folder: {error.strerror}") from error
-            raise
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path)
+            try:
+                yield path
+            finally:
+                shutil.rmtree(path)
 
     def close(self) -> None:
         """Remove the worker's folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
         os.close(self._lock)
+
+
+def disk_is_full(folder: Path) -> bool:
+    """Is there no room to write in?"""
+    return shutil.disk_usage(folder).free < _LEAST_FREE_BYTES
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NodeExhausted.ERRNOS:
+            raise NodeExhausted(f"work folder: {error.strerror}") from error
+        raise
 
 
 def _sweep(node: Path) -> None:

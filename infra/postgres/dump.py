@@ -107,6 +107,17 @@ def borne_records(dsn: str, records: Sequence[str]) -> set[str]:
         return {record for (record,) in found}
 
 
+def last_logs(dsn: str, tasks: Sequence[str]) -> dict[str, str]:
+    """Task → URI of what the steps of its newest attempt with a log said.
+
+    Raises:
+        ReadModelError: the database refused, or cannot be reached.
+    """
+    with _at_one_instant(dsn) as connection:
+        found = connection.execute(QUERIES["last_logs"], (list(tasks),))
+        return dict(found.fetchall())
+
+
 @contextmanager
 def open_table(dsn: str) -> Iterator[Mapping[str, Row]]:
     """The dependency table, its rows read when they are asked for.

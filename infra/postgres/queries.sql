@@ -87,7 +87,7 @@ on conflict (task, attempt) do update set
     ended_at = coalesce(excluded.ended_at, attempt.ended_at),
     duration_s = coalesce(excluded.duration_s, attempt.duration_s),
     outcome = excluded.outcome, failure = excluded.failure, message = excluded.message,
-    trials = excluded.trials
+    trials = excluded.trials, log = coalesce(nullif(excluded.log, ''), attempt.log)
 
 -- name: save_void_report
 -- A report that does not count changes only an attempt that is void itself.
@@ -101,7 +101,7 @@ on conflict (task, attempt) do update set
     ended_at = coalesce(excluded.ended_at, attempt.ended_at),
     duration_s = coalesce(excluded.duration_s, attempt.duration_s),
     outcome = excluded.outcome, failure = excluded.failure, message = excluded.message,
-    trials = excluded.trials
+    trials = excluded.trials, log = coalesce(nullif(excluded.log, ''), attempt.log)
 where attempt.outcome = 'void'
 
 -- name: save_wish
@@ -135,6 +135,12 @@ order by tasks desc
 
 -- name: find_task
 select * from task where id = %s
+
+-- name: last_logs
+-- What the steps said in the newest attempt that kept it, of each task.
+select distinct on (task) task, log from attempt
+where task = any(%s) and log <> ''
+order by task, attempt desc
 
 -- name: task_layers
 select * from layer where task = %s order by uri

@@ -13,12 +13,17 @@ from infra.postgres.migrate import migrate
 from infra.postgres.read_model import ReadModelWriter
 from streams.codec import pack
 from streams.envelope import Record
-from streams.events import AttemptExpired, TaskFailAsked, TaskRetryAsked
+from streams.events import (
+    AttemptExpired,
+    ProcessDone,
+    TaskFailAsked,
+    TaskRetryAsked,
+)
 from streams.failures import Failure
-from streams.model import Status
+from streams.model import Measure, Statistics, Status
 from streams.replay import Positioned
 from streams.topics import TASKS
-from tests.world import AREA, World
+from tests.world import AREA, World, a_layer
 
 SCENE, TILE = f"{AREA}/s1", f"{AREA}/s1/t"
 
@@ -75,6 +80,26 @@ def test_each_attempt_has_its_outcome(database):
     _, first, _ = rows(database, "attempt")
     assert (first["failure"], first["message"]) == ("STEP_FAILED", "no such band")
     assert first["ordered_at"] <= first["started_at"] <= first["ended_at"]
+
+
+def test_what_is_in_the_layers_and_where_the_log_is_can_be_asked(database):
+    world = a_world()
+    world.done(SCENE)
+    layers = (a_layer(TILE, "B04"), a_layer(TILE, "steps"))
+    bands = (Statistics(1.0, 9.5, 4.25, 75.0), Statistics(None, None, None, 0.0))
+    measure = Measure(layers[0].uri, "POLYGON EMPTY", bands)
+    done = ProcessDone(AREA, TILE, 1, "w1", layers, 2.5, (measure,), "s3://b/steps.log")
+    world.tell(done)
+    projected(database, world.log)
+    found = {row["uri"]: row for row in rows(database, "layer")}
+    assert found[layers[0].uri]["footprint"] == "POLYGON EMPTY"
+    assert found[layers[0].uri]["bands"] == [
+        {"minimum": 1.0, "maximum": 9.5, "mean": 4.25, "valid_pct": 75.0},
+        {"minimum": None, "maximum": None, "mean": None, "valid_pct": 0.0},
+    ]
+    assert found[layers[1].uri]["bands"] == []
+    (attempt,) = [one for one in rows(database, "attempt") if one["task"] == TILE]
+    assert (attempt["log"], attempt["duration_s"]) == ("s3://b/steps.log", 2.5)
 
 
 def test_lives_are_the_same_in_batches_of_one(database):

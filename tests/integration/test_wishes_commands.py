@@ -19,7 +19,11 @@ def gateway(shared_system):
     """An area of six scenes, each failed once for all, and a gateway."""
     system = shared_system
     failed = [
-        DownloadFailed(AREA, task, 1, "w1", Failure.STEP_FATAL, "no such product")
+        DownloadFailed(
+            *(AREA, task, 1, "w1", Failure.STEP_FATAL, "no such product"),
+            duration_s=3.5,
+            log=f"s3://b/{task}/steps-1.log",
+        )
         for task in SCENES
     ]
     system.write(*an_area(AREA, 6), *facts(failed))
@@ -49,6 +53,19 @@ def test_a_task_is_reopened_and_its_life_tells_who_and_why(gateway):
     (wish,) = json.loads(done(gateway, "task", task, "--json"))["wishes"]
     assert (wish["wish"], wish["why"]) == ("reopen", "product is back")
     assert wish["by"]
+
+
+def test_log_and_duration_of_an_attempt_are_shown(gateway):
+    task = SCENES[3]
+    log = f"s3://b/{task}/steps-1.log"
+    (attempt,) = json.loads(done(gateway, "task", task, "--json"))["attempts"]
+    assert (attempt["log"], attempt["duration_s"]) == (log, 3.5)
+    life = done(gateway, "task", task)
+    assert log in life
+    assert "3.5 s" in life
+    assert f"its steps said: {log}" in done(gateway, "explain", task)
+    (step,) = json.loads(done(gateway, "explain", task, "--json"))
+    assert step["log"] == log
 
 
 def test_a_refusal_names_its_reason_and_ends_with_1(gateway):

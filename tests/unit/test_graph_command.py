@@ -94,17 +94,21 @@ def test_graph_of_a_scene_is_told_what_a_scene_has_not(ingester, graph):
     assert status == 2
 
 
-def test_notes_are_about_what_may_be_right_elsewhere(ingester, graph):
+def test_notes_are_about_what_may_be_right_elsewhere(ingester, graph, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     native = {"engine": "native", "command": "nobody", "args": STEP["args"]}
     docker = {"engine": "docker", "command": "image"}
-    graph.write_text(json.dumps({"processing_steps": [native, docker]}))
+    steps = [native, docker]
+    graph.write_text(json.dumps({"processing_steps": steps, "envs": ["LEVEL=1"]}))
     _, err, status = ingester("graph", "check", graph)
     for note in (
         "workers load graphs below INGESTER_GRAPH_ROOTS",
         "needs the configuration 'dformat_out' (at $.processing_steps[0].args.dformat)",
         "$.processing_steps[0].args.before: nothing fetches 'mask' of T1",
         "$.processing_steps[0].command: no function 'nobody' here",
-        "$.processing_steps[1].engine: 'docker' is not installed here",
+        "here no container can be run: engine 'docker': no Docker engine answers at",
+        "$.processing_steps[1].command: image 'image' is neither pinned by digest",
+        "$.envs[0]: variables LEVEL of the graph are not among",
         "the engine 'native' is unknown to the Go ingester",
     ):
         assert note in err

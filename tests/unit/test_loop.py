@@ -99,7 +99,7 @@ class Downloading:
         fact = DownloadDone(m.area, m.task, m.attempt, "w", "local", ())
         return [reply(order, fact, "downloader", NOW)]
 
-    def fail(self, order, error, failure):
+    def fail(self, order, error, failure, desk):
         m = order.message
         fact = DownloadFailed(m.area, m.task, m.attempt, "w", failure, str(error))
         return [reply(order, fact, "downloader", NOW)]

@@ -20,6 +20,7 @@ from streams.model import Action, Scene, Tile
 from streams.orders import ProcessOrder, Source
 from tests.graphs import UINT16, an_output
 from tests.landsat import BANDS, LEVEL_1, cut_off, make_product
+from tests.rasters import a_raster
 from tests.trades import (
     AREA,
     NOW,
@@ -88,7 +89,13 @@ def _graph(tmp_path, script, *, inputs=(), outputs=None, args=None):
 
 MAKE_X = "open('20240101_T_x.txt', 'w').write('made')"
 
-INDEXED = [[an_output(**UINT16 | {"layer": "x", "extension": "txt"})]]
+INDEXED = [[an_output(**UINT16 | {"layer": "x", "extension": "tif"})]]
+
+
+def make_raster(tmp_path, **profile):
+    """A script that makes the layer `x` as it must be to be indexed."""
+    raster = a_raster(tmp_path / "raster.tif", **{"size": 16} | profile)
+    return f"import shutil; shutil.copy('{raster}', '20240101_T_x.tif')"
 
 
 def test_attempt_is_begun_with_the_workers_name(trade):
@@ -99,7 +106,7 @@ def test_attempt_is_begun_with_the_workers_name(trade):
 def test_layers_are_stored_indexed_and_listed(trade, tmp_path):
     kept = an_output(layer="y", extension="txt")
     outputs = [[INDEXED[0][0], kept, an_output(layer="z", action="to_ignore")]]
-    script = f"{MAKE_X}\nopen('20240101_T_y.txt', 'w').write('kept')"
+    script = f"{make_raster(tmp_path)}\nopen('20240101_T_y.txt', 'w').write('kept')"
     graph = _graph(tmp_path, script, outputs=outputs)
     index = Index()
     order = an_order(a_source("S", 0), tile_graph=graph, instances={"x": "uuid"})
@@ -126,7 +133,7 @@ def test_layers_are_stored_indexed_and_listed(trade, tmp_path):
 
 
 def test_every_index_is_told(trade, tmp_path):
-    graph = _graph(tmp_path, MAKE_X, outputs=INDEXED)
+    graph = _graph(tmp_path, make_raster(tmp_path), outputs=INDEXED)
     one, other = Index(), Index()
     carried_out(trade(one, other), an_order(a_source("S", 0), tile_graph=graph))
     assert len(one.told) == len(other.told) == 1
@@ -134,8 +141,7 @@ def test_every_index_is_told(trade, tmp_path):
 
 def test_only_the_layers_that_the_request_wants_are_indexed(trade, tmp_path):
     outputs = [[INDEXED[0][0], {**INDEXED[0][0], "layer": "y"}, an_output(layer="x")]]
-    outputs[0][2]["extension"] = "txt"
-    graph = _graph(tmp_path, MAKE_X, outputs=outputs)
+    graph = _graph(tmp_path, make_raster(tmp_path), outputs=outputs)
     order = an_order(a_source("S", 0), tile_graph=graph, layers=("x",))
     done = carried_out(trade(), order).message
     assert [layer.action for layer in done.layers] == [Action.INDEX, Action.CREATE]
@@ -195,8 +201,14 @@ def test_tile_without_neighbours_stands_for_them(trade, tmp_path):
 
 def test_outputs_of_every_position_are_stored_with_their_own_tile(trade, tmp_path):
     a, b, c = _series(tmp_path)
-    output = INDEXED[0][0] | {"layer": "in", "extension": "txt"}
-    graph = _graph(tmp_path, "", inputs=OF_SERIES, outputs=[[output], [output], []])
+    output = INDEXED[0][0] | {"layer": "in"}
+    raster = a_raster(tmp_path / "raster.tif", size=16)
+    script = (
+        "import shutil\n"
+        "for name in glob.glob('*_in.txt'):\n"
+        f"    shutil.copy('{raster}', name.replace('.txt', '.tif'))"
+    )
+    graph = _graph(tmp_path, script, inputs=OF_SERIES, outputs=[[output], [output], []])
     index = Index()
     carried_out(trade(index), an_order(c, b, a, tile_graph=graph))
     assert [told.scene.name for told in index.told] == ["C", "B"]
@@ -281,7 +293,7 @@ def test_why_a_graph_failed_is_told_whatever_fails_after_it(trade, tmp_path):
     graph = _graph(tmp_path, script, outputs=outputs)
     fact = failed(trade(), an_order(a_source("S", 0), tile_graph=graph))
     assert fact.failure is Failure.STEP_FATAL
-    assert "FATAL ERROR: no DEM; log: " in fact.message
+    assert fact.message.endswith("FATAL ERROR: no DEM")
 
 
 def test_nothing_is_deleted_by_a_worker(trade, tmp_path):
@@ -300,11 +312,11 @@ def test_nothing_is_deleted_by_a_worker(trade, tmp_path):
     ],
 )
 def test_index_that_refuses_fails_the_order(error, failure, trade, tmp_path):
-    graph = _graph(tmp_path, MAKE_X, outputs=INDEXED)
+    graph = _graph(tmp_path, make_raster(tmp_path), outputs=INDEXED)
     order = an_order(a_source("S", 0), tile_graph=graph)
     assert failed(trade(Index(error)), order).failure is failure
     # The layer is stored and no manifest says so: the order can be carried out again.
-    assert list(stored(tmp_path)) == ["demo/S/tiles/T/p1/20240101_T_x.txt"]
+    assert list(stored(tmp_path)) == ["demo/S/tiles/T/p1/20240101_T_x.tif"]
     assert carried_out(trade(Index()), order).message.layers
 
 
@@ -320,7 +332,7 @@ def test_graph_of_a_request_without_its_configuration_is_bad_input(trade, tmp_pa
 
 
 def test_order_carried_out_twice_gives_the_same_fact(trade, tmp_path):
-    ran = f"open('{tmp_path}/ran', 'a').write('x')\n{MAKE_X}"
+    ran = f"open('{tmp_path}/ran', 'a').write('x')\n{make_raster(tmp_path)}"
     graph = _graph(tmp_path, ran, outputs=INDEXED)
     order = an_order(a_source("S", 0), tile_graph=graph)
     index = Index()
@@ -334,7 +346,7 @@ def test_order_carried_out_twice_gives_the_same_fact(trade, tmp_path):
 
 
 def test_workers_at_once_tell_the_same_fact(trade, tmp_path):
-    graph = _graph(tmp_path, MAKE_X, outputs=INDEXED)
+    graph = _graph(tmp_path, make_raster(tmp_path), outputs=INDEXED)
     order = an_order(a_source("S", 0), tile_graph=graph)
     facts = []
     start = threading.Barrier(3)
@@ -352,14 +364,14 @@ def test_workers_at_once_tell_the_same_fact(trade, tmp_path):
     assert len(facts) == 3
     assert len({(fact.id, fact.message) for fact in facts}) == 1
     assert sorted(stored(tmp_path)) == [
-        "demo/S/tiles/T/p1/20240101_T_x.txt",
+        "demo/S/tiles/T/p1/20240101_T_x.tif",
         "demo/S/tiles/T/p1/item-T.json",
         "demo/S/tiles/T/p1/manifest.json",
     ]
 
 
 def test_next_attempt_has_objects_of_its_own(trade, tmp_path):
-    graph = _graph(tmp_path, MAKE_X, outputs=INDEXED)
+    graph = _graph(tmp_path, make_raster(tmp_path), outputs=INDEXED)
     for attempt in (1, 2):
         order = an_order(a_source("S", 0), attempt=attempt, tile_graph=graph)
         done = carried_out(trade(), order).message
@@ -450,22 +462,29 @@ def test_landsat_product_with_a_band_cut_off_fails_for_good(trade, tmp_path):
 # -- what the steps said
 
 
+def _object(tmp_path, uri):
+    return stored(tmp_path)[uri.removeprefix(f"file://{tmp_path}/store/")]
+
+
 def test_log_of_the_steps_is_kept_beside_the_layers(trade, tmp_path):
     graph = _graph(tmp_path, f"print('a line')\nprint('ERROR: but well')\n{MAKE_X}")
     done = carried_out(trade(), an_order(a_source("S", 0), tile_graph=graph)).message
-    layer, log = done.layers
-    assert (layer.name, log.name, log.extension) == ("x", "steps", "log")
-    content = stored(tmp_path)[log.uri.removeprefix(f"file://{tmp_path}/store/")]
-    assert content == b"debug: a line\nerror: ERROR: but well\n"
-    assert log.sha256 == sha256(content)
+    assert [layer.name for layer in done.layers] == ["x"]
+    assert "demo/S/tiles/T/p1/steps-" in done.log
+    assert _object(tmp_path, done.log) == b"debug: a line\nerror: ERROR: but well\n"
+
+
+def test_attempt_whose_steps_said_nothing_has_no_log(trade, tmp_path):
+    graph = _graph(tmp_path, MAKE_X)
+    order = an_order(a_source("S", 0), tile_graph=graph)
+    assert carried_out(trade(), order).message.log == ""
 
 
 def test_failure_names_the_log_of_its_steps(trade, tmp_path):
     graph = _graph(tmp_path, "print('ERROR: no DEM')\nsys.exit(1)")
     fact = failed(trade(), an_order(a_source("S", 0), tile_graph=graph))
-    (key,) = [key for key in stored(tmp_path) if "/steps-" in key]
     assert fact.failure is Failure.STEP_FAILED
-    assert fact.message.endswith(f"; log: file://{tmp_path}/store/{key}")
+    assert _object(tmp_path, fact.log) == b"error: ERROR: no DEM\n"
     assert left_behind(tmp_path) == []
 
 
@@ -474,4 +493,13 @@ def test_failure_stays_itself_when_its_log_cannot_be_kept(trade, tmp_path):
     (tmp_path / "store").write_text("no folder")
     fact = failed(trade(), an_order(a_source("S", 0), tile_graph=graph))
     assert "no DEM; log not kept: " in fact.message
-    assert fact.failure is Failure.STEP_FATAL
+    assert (fact.failure, fact.log) == (Failure.STEP_FATAL, "")
+
+
+def test_attempts_say_how_long_they_took(trade, tmp_path):
+    graph = _graph(tmp_path, f"import time; time.sleep(0.1)\n{MAKE_X}")
+    order = an_order(a_source("S", 0), tile_graph=graph)
+    assert carried_out(trade(), order).message.duration_s >= 0.1
+    graph = _graph(tmp_path, "import time; time.sleep(0.1); sys.exit(1)")
+    order = an_order(a_source("S", 0), tile_graph=graph, attempt=2)
+    assert failed(trade(), order).duration_s >= 0.1

@@ -115,7 +115,7 @@ def show(order, documents, catalogue=None):
     try:
         facts = list(showing.carry_out(order, desk))
     except IngesterError as error:
-        facts = list(showing.fail(order, error, Failure.BUG))
+        facts = list(showing.fail(order, error, Failure.BUG, Desk()))
     return facts[-1].message, desk
 
 

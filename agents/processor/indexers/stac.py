@@ -7,6 +7,7 @@ nothing that is not in its inputs: the same layers give the same bytes.
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,12 +16,14 @@ import rasterio
 import shapely
 from rasterio.errors import RasterioIOError
 from rasterio.warp import transform_bounds
-from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
 from agents.processor.indexer import Document, Entry, TileLayers
 from agents.worker.graph.dformat import DataFormat
+from agents.worker.outputs.measure import cut
+from agents.worker.outputs.provenance import Origin
 from streams.errors import IndexRefused
+from streams.model import Statistics
 
 _EXTENSIONS = [
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
@@ -28,7 +31,16 @@ _EXTENSIONS = [
     "https://stac-extensions.github.io/file/v2.1.0/schema.json",
 ]
 
+_PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
+
 _CLOUDS = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
+
+# Of the products of Sentinel-2, Landsat and Sentinel-1, by their names.
+_LEVELS = (
+    re.compile(r"^S2._MSIL(1C|2A)_"),
+    re.compile(r"^L[COT]0\d_L([12])[A-Z]{2}_"),
+    re.compile(r"^S1._\w\w_(?:SLC|GRD)\w_(\d)"),
+)
 
 _MEDIA_TYPES = {"tif": pystac.MediaType.COG, "jp2": pystac.MediaType.JPEG2000}
 
@@ -67,8 +79,10 @@ def _item(layers: TileLayers) -> pystac.Item:
         stac_extensions=[
             *_EXTENSIONS,
             *([_CLOUDS] if "eo:cloud_cover" in properties else []),
+            *([_PROCESSING] if layers.origin else []),
         ],
     )
+    item.add_links(_sources(layers.origin) if layers.origin else [])
     for entry in layers.entries:
         item.add_asset(entry.layer.name, _asset(entry))
     return item
@@ -86,7 +100,53 @@ def _properties(layers: TileLayers) -> dict[str, Any]:
     cover = layers.scene.metadata.get("cloud_cover_pct")
     if cover is not None:
         properties["eo:cloud_cover"] = float(cover)
+    if layers.origin:
+        properties |= _processing(layers.scene.name, layers.origin)
     return {name: value for name, value in properties.items() if value != ""}
+
+
+def _processing(scene: str, origin: Origin) -> dict[str, Any]:
+    """Where the layers come from."""
+    level = next((m[1] for p in _LEVELS if (m := p.search(scene))), "")
+    return {
+        "processing:level": f"L{level}" if level else "",
+        "processing:lineage": origin.lineage(),
+        "processing:software": dict(origin.software),
+        "ingester:graph": origin.graph,
+        "ingester:graph_sha256": origin.digest,
+        "ingester:config": dict(origin.config),
+    }
+
+
+def _sources(origin: Origin) -> list[pystac.Link]:
+    """The layers that the graph was given."""
+    return [
+        pystac.Link(
+            pystac.RelType.DERIVED_FROM,
+            one.layer.uri,
+            title=one.words(),
+            extra_fields={
+                "file:size": one.layer.size_bytes,
+                "file:checksum": _multihash(one.layer.sha256),
+            },
+        )
+        for one in origin.inputs
+    ]
+
+
+def _multihash(sha256: str) -> str:
+    """12 is SHA-256, 20 its length of 32 bytes."""
+    return f"1220{sha256}"
+
+
+def _statistics(found: Statistics) -> dict[str, Any]:
+    told = {
+        "minimum": found.minimum,
+        "maximum": found.maximum,
+        "mean": found.mean,
+        "valid_percent": found.valid_pct,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _bounds(entry: Entry) -> tuple[float, float, float, float]:
@@ -110,10 +170,7 @@ def _extent(
     west, south, east, north = hull.bounds
     if east <= 180:
         return hull, [west, south, east, north]
-    here = hull.intersection(shapely.box(-180, -90, 180, 90))
-    beyond = hull.intersection(shapely.box(180, -90, 540, 90))
-    cut = shapely.union_all([here, translate(beyond, -360)])
-    return cut, [west, south, east - 360, north]
+    return cut(hull), [west, south, east - 360, north]
 
 
 def _asset(entry: Entry) -> pystac.Asset:
@@ -126,8 +183,15 @@ def _asset(entry: Entry) -> pystac.Asset:
         }
     fields |= _values(entry.data_format)
     fields["file:size"] = entry.layer.size_bytes
-    # A multihash: 12 is SHA-256, 20 its length of 32 bytes.
-    fields["file:checksum"] = f"1220{entry.layer.sha256}"
+    fields["file:checksum"] = _multihash(entry.layer.sha256)
+    bands = [_statistics(one) for one in entry.measure.bands] if entry.measure else []
+    if len(bands) == 1:
+        fields["statistics"] = bands[0]
+    elif bands:
+        fields["bands"] = [
+            {"name": f"{entry.layer.name}_{number}", "statistics": one}
+            for number, one in enumerate(bands, 1)
+        ]
     return pystac.Asset(
         href=entry.layer.uri,
         media_type=_MEDIA_TYPES.get(entry.layer.extension),
@@ -142,17 +206,13 @@ def _values(data_format: DataFormat) -> dict[str, Any]:
     if not math.isnan(data_format.no_data):
         no_data = float(data_format.no_data)
         values["nodata"] = int(no_data) if no_data.is_integer() else no_data
-    physical = data_format.ext_max_value - data_format.ext_min_value
-    stored = data_format.max_value - data_format.min_value
-    scale = physical / stored if stored else 1.0
+    scale, offset = data_format.line()
     if data_format.exponent == 1.0 and (scale, data_format.ext_min_value) != (
         1.0,
         data_format.min_value,
     ):
         values["raster:scale"] = scale
-        values["raster:offset"] = (
-            data_format.ext_min_value - scale * data_format.min_value
-        )
+        values["raster:offset"] = offset
     return values
 
 

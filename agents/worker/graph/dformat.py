@@ -47,6 +47,13 @@ class DataFormat:
     ext_max_value: float = 0.0
     exponent: float = 1.0
 
+    def line(self) -> tuple[float, float]:
+        """Scale and offset from stored to physical values, where they are a line."""
+        physical = self.ext_max_value - self.ext_min_value
+        stored = self.max_value - self.min_value
+        scale = physical / stored if stored else 1.0
+        return scale, self.ext_min_value - scale * self.min_value
+
 
 def dtype_of(text: str) -> str:
     """Numpy's name of a type.

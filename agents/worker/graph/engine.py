@@ -3,7 +3,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +30,8 @@ class Call:
     """Address space of each of its processes; 0: no limit."""
     cpus: int = 0
     """Number of CPUs that it may use; 0: all."""
+    envs: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the graph wants for its containers."""
 
 
 class StepEngine(Protocol):

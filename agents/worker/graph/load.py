@@ -228,6 +228,7 @@ def _out_file(out: OutShape) -> OutFile:
             out.exponent,
         ),
         bands=out.nbands,
+        cog=out.cog,
     )
 
 

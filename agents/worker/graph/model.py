@@ -118,6 +118,8 @@ class OutFile:
     """Text `dtype,nodata,min,max` that overrides the format's first four."""
     data_format: DataFormat
     bands: int
+    cog: bool = False
+    """Must it be a Cloud Optimized GeoTIFF?"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class Plan:
     digest: str
     inputs: tuple[Fetch, ...]
     commands: tuple[Command, ...]
+    envs: tuple[str, ...] = ()
+    """`KEY=VALUE` for containers."""
 
 
 def make_plan(graph: Graph, context: Context) -> Plan:
@@ -89,7 +91,7 @@ def make_plan(graph: Graph, context: Context) -> Plan:
     inputs = _inputs(graph, context, problems)
     if problems:
         raise InvalidGraph(graph.name, problems)
-    return Plan(graph.name, graph.digest, inputs, commands)
+    return Plan(graph.name, graph.digest, inputs, commands, graph.envs)
 
 
 def local_name(context: Context, file: FileOf) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from agents.worker.graph.engine import Call, StepEngine
 from agents.worker.graph.model import Context
 from agents.worker.graph.plan import Command, Plan
-from streams.errors import PluginError
+from agents.worker.workdir import disk_is_full
+from streams.errors import NodeExhausted, PluginError, StepError
 
 # What a step may see of our environment: no INGESTER_*, which holds secrets.
 _PASSED_ON = frozenset(
@@ -45,25 +46,31 @@ def run_plan(
 
     Raises:
         StepError: a step failed; the class says how.
+        NodeExhausted: a step failed, and the disk is full.
         PluginError: an engine is not installed here.
     """
     environment = passed_on(os.environ)
     for command in plan.commands:
         engine = _engine(command, engines)
-        engine.run(
-            Call(
-                command=command.command,
-                arguments=command.arguments,
-                config=context.config,
-                workdir=context.workdir,
-                environment=environment,
-                timeout_s=command.timeout_s or timeout_s,
-                cancelled=cancelled,
-                log=log,
-                memory_mb=command.memory_mb or memory_mb,
-                cpus=command.cpus or cpus,
-            )
+        call = Call(
+            command=command.command,
+            arguments=command.arguments,
+            config=context.config,
+            workdir=context.workdir,
+            environment=environment,
+            timeout_s=command.timeout_s or timeout_s,
+            cancelled=cancelled,
+            log=log,
+            memory_mb=command.memory_mb or memory_mb,
+            cpus=command.cpus or cpus,
+            envs=dict(_pair(env) for env in plan.envs),
         )
+        try:
+            engine.run(call)
+        except StepError as error:
+            if disk_is_full(context.workdir):
+                raise NodeExhausted(f"{error}; the disk is full") from error
+            raise
 
 
 def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
@@ -73,6 +80,11 @@ def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if name in _PASSED_ON or name.startswith(_PASSED_ON_WITH)
     }
+
+
+def _pair(env: str) -> tuple[str, str]:
+    name, _, value = env.partition("=")
+    return name, value
 
 
 def _engine(command: Command, engines: Callable[[str], StepEngine]) -> StepEngine:

@@ -37,6 +37,12 @@ class Output:
     action: OutAction
     data_format: DataFormat
     bands: int
+    cog: bool = False
+
+    @property
+    def is_indexed(self) -> bool:
+        """Will an index be told of it?"""
+        return self.action is OutAction.INDEX
 
 
 def select_outputs(
@@ -159,6 +165,7 @@ def _output(
         out.action,
         data_format,
         out.bands,
+        out.cog,
     )
 
 

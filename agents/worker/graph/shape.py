@@ -256,6 +256,8 @@ class OutShape(_Named):
     """Of the mapping between stored and physical values."""
     nbands: StrictInt = Field(1, ge=0)
     """Number of bands."""
+    cog: StrictBool = False
+    """It must be a Cloud Optimized GeoTIFF; one that is not fails the task."""
 
     @field_validator("datatype")
     @classmethod

@@ -63,13 +63,27 @@ def run_process(
     ending = _follow(process, call)
     _end_all(process, mark)
     reader.join()
-    status = process.returncode
     if ending:
         raise ending
+    name = f"'{os.path.basename(argv[0])}'"
+    judge(name, process.returncode, reader, is_fatal, is_transient)
+
+
+def judge(
+    name: str,
+    status: int,
+    reader: "LineReader",
+    is_fatal: Callable[[str], bool],
+    is_transient: Callable[[str], bool],
+) -> None:
+    """What an exit status and the last line that was an error mean.
+
+    Raises:
+        StepFatal, StepTransient, StepFailed: as `StepEngine.run`.
+    """
     if status == 0:
         return
-    said = reader.last_error or reader.last_line
-    message = _message(argv[0], status, said)
+    message = _message(name, status, reader.last_error or reader.last_line)
     if status == EX_DATAERR or is_fatal(reader.last_error):
         raise StepFatal(message)
     if status == EX_TEMPFAIL or is_transient(reader.last_error):
@@ -195,10 +209,9 @@ def _signal(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def _message(command: str, status: int, last_error: str) -> str:
-    name = os.path.basename(command)
+def _message(name: str, status: int, last_error: str) -> str:
     if status < 0:
         ending = f"was killed by {signal.Signals(-status).name}"
     else:
         ending = f"ended with status {status}"
-    return f"'{name}' {ending}" + (f": {last_error}" if last_error else "")
+    return f"{name} {ending}" + (f": {last_error}" if last_error else "")

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engine `docker`: an image run by a Docker Engine, `--name=value` arguments.
+
+The image keeps its entry point; the arguments stand for its command. It sees the work
+folder, under the same path, as its current folder; nothing else of this machine, no
+network, and of the variables only those that the settings name.
+"""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agents.worker.graph.engine import Call
+from agents.worker.graph.engines.command import tokens
+from agents.worker.graph.engines.process import LineReader, judge
+from streams.errors import PluginError, StepFailed, StepFatal, StepTransient
+
+if TYPE_CHECKING:
+    import docker
+
+_PINNED = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
+
+_MISSING = "the package 'docker' is missing: install kafka-geocube-ingester[docker]"
+
+LABEL = "ingester.step"
+"""Of every container of ours."""
+
+_ANSWER_S = 60
+"""The Docker Engine answers in this time, but for what it streams."""
+_GRACE_S = 5
+_POLL_S = 0.1
+
+_OURS = "INGESTER_"
+
+
+def image_problem(image: str, allowed: Sequence[str]) -> str:
+    """Why an image may not be run; empty when it may."""
+    if _PINNED.fullmatch(image) or image in allowed:
+        return ""
+    known = ", ".join(allowed) or "none"
+    return (
+        f"image '{image}' is neither pinned by digest (NAME@sha256:…) nor allowed by "
+        f"INGESTER_ENGINE_DOCKER_IMAGES ({known})"
+    )
+
+
+def env_problem(names: Sequence[str], allowed: Sequence[str]) -> str:
+    """Why variables of a graph may not be given to its containers."""
+    known = ", ".join(allowed) or "none"
+    return (
+        f"variables {', '.join(names)} of the graph are not among "
+        f"INGESTER_ENGINE_DOCKER_ENVS ({known})"
+    )
+
+
+def level_of(line: str) -> str | None:
+    """The level that a line names, first in this order; `ERROR` is an error."""
+    for word, level in _LEVELS:
+        if line.startswith(word) or f"{word}:" in line:
+            return level
+    return None
+
+
+_LEVELS = (
+    ("INFO", "info"),
+    ("DEBUG", None),
+    ("ERROR", "error"),
+    ("WARNING", "warning"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEngine:
+    """Runs images."""
+
+    client: "docker.APIClient"
+    images: tuple[str, ...]
+    """References that may be run although they are not pinned."""
+    envs: tuple[str, ...]
+    """Names of the variables that a container may see, of ours and of the graph's."""
+    volumes: tuple[str, ...]
+    """Folders that it may read, under the same path."""
+    network: str
+    user: str
+    pull: bool
+
+    def run(self, call: Call) -> None:
+        """Run the image; see `StepEngine.run`."""
+        problem = image_problem(call.command, self.images)
+        if problem:
+            raise StepFatal(problem)
+        environment = self._environment(call)
+        with _border(call.command):
+            self._find_image(call)
+            container = self._create(call, environment)
+            try:
+                self._follow(container, call)
+            finally:
+                self.client.remove_container(container, v=True, force=True)
+
+    def _environment(self, call: Call) -> dict[str, str]:
+        strange = [name for name in call.envs if name not in self.envs]
+        if strange:
+            raise StepFatal(env_problem(strange, self.envs))
+        ours = {name: os.environ[name] for name in self.envs if name in os.environ}
+        return {**ours, **call.envs}
+
+    def _find_image(self, call: Call) -> None:
+        """Bring the image here if it is not, and say which one it is."""
+        from docker.errors import ImageNotFound
+
+        try:
+            found = self.client.inspect_image(call.command)
+        except ImageNotFound as error:
+            if not self.pull:
+                raise StepFailed(f"image '{call.command}' is not here") from error
+            call.log("info", f"image {call.command} is fetched")
+            self.client.pull(call.command)
+            found = self.client.inspect_image(call.command)
+        digests = found.get("RepoDigests") or [found["Id"]]
+        call.log("info", f"image {call.command} is {digests[0]}")
+
+    def _create(self, call: Call, environment: Mapping[str, str]) -> str:
+        workdir = str(call.workdir)
+        binds = {workdir: {"bind": workdir, "mode": "rw"}}
+        binds |= {folder: {"bind": folder, "mode": "ro"} for folder in self.volumes}
+        limits: dict[str, Any] = {}
+        if call.memory_mb:
+            limits["mem_limit"] = f"{call.memory_mb}m"
+            limits["memswap_limit"] = f"{call.memory_mb}m"
+        if call.cpus:
+            limits["nano_cpus"] = call.cpus * 1_000_000_000
+        made = self.client.create_container(
+            call.command,
+            command=tokens(call.arguments),
+            environment=dict(environment),
+            working_dir=workdir,
+            user=self.user,
+            labels={LABEL: call.workdir.parent.name},
+            host_config=self.client.create_host_config(
+                binds=binds,
+                network_mode=self.network,
+                cap_drop=["ALL"],
+                security_opt=["no-new-privileges"],
+                init=True,
+                **limits,
+            ),
+        )
+        return str(made["Id"])
+
+    def _follow(self, container: str, call: Call) -> None:
+        """Start the container, read what it says, judge how it ended."""
+        self.client.start(container)
+        reader = self._read(container, call)
+        ending = self._wait(container, call)
+        reader.join()
+        if ending:
+            raise ending
+        state = self.client.inspect_container(container)["State"]
+        if state.get("OOMKilled"):
+            limit = f" than {call.memory_mb} MB" if call.memory_mb else " than there is"
+            raise StepFailed(f"image '{call.command}' needed more memory{limit}")
+        judge(
+            f"image '{call.command}'",
+            int(state["ExitCode"]),
+            reader,
+            is_fatal=lambda line: "FATAL ERROR:" in line,
+            is_transient=lambda line: "TEMPORARY ERROR:" in line,
+        )
+
+    def _read(self, container: str, call: Call) -> LineReader:
+        """Its output by lines: frames of the stream hold parts of lines, or several."""
+        inlet, outlet = os.pipe()
+        frames = self.client.logs(container, stream=True, follow=True)
+
+        def carry() -> None:
+            with os.fdopen(outlet, "wb", buffering=0) as pipe:
+                # The connection may break: how the container ended is asked for.
+                with suppress(OSError):
+                    for frame in frames:
+                        pipe.write(frame)
+
+        threading.Thread(target=carry, daemon=True).start()
+        return LineReader(os.fdopen(inlet, "rb"), call.log, level_of)
+
+    def _wait(self, container: str, call: Call) -> StepFailed | StepTransient | None:
+        """Wait for its end; the error when it had to be ended."""
+        end = time.monotonic() + call.timeout_s
+        while self.client.inspect_container(container)["State"]["Running"]:
+            ending: StepFailed | StepTransient | None = None
+            if call.cancelled.wait(_POLL_S):
+                ending = StepTransient(f"step '{call.command}' was cancelled")
+            elif time.monotonic() > end:
+                ending = StepFailed(
+                    f"step '{call.command}' took longer than {call.timeout_s:g} s"
+                )
+            if ending:
+                self.client.stop(container, timeout=_GRACE_S)
+                return ending
+        return None
+
+
+@contextmanager
+def _border(image: str) -> Iterator[None]:
+    """Errors of the SDK as ours."""
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except APIError as error:
+        # 4xx: what we ask for is wrong, and is tomorrow; but for "too many" and time.
+        passing = error.status_code in (408, 429) or error.status_code >= 500
+        kind = StepTransient if passing else StepFailed
+        said = error.explanation or error
+        raise kind(f"image '{image}': the Docker engine says: {said}") from error
+    except (DockerException, RequestException, OSError) as error:
+        raise StepTransient(
+            f"image '{image}': no answer of the Docker engine: {error}"
+        ) from error
+
+
+def make(options: Mapping[str, str]) -> ContainerEngine:
+    """The engine.
+
+    Options: `images`, references that may be run although they have no digest; `envs`,
+    names of variables that containers may see; `volumes`, absolute folders that they
+    may read; `network` (none); `user`, `uid:gid` (ours); `pull`, `missing` or `never`
+    (missing); `host`, where the Docker Engine is (`DOCKER_HOST`, else the local one).
+    Lists are separated by commas. Registries are logged in to by `docker login`.
+
+    Raises:
+        PluginError: the extra `docker` is not installed, or no engine answers.
+        ValueError: an option is wrong.
+    """
+    try:
+        import docker
+    except ImportError as error:
+        raise PluginError(_MISSING) from error
+    envs, volumes = listed(options, "envs"), listed(options, "volumes")
+    secret = [name for name in envs if name.startswith(_OURS)]
+    if secret:
+        raise ValueError(f"envs: {', '.join(secret)} may hold secrets of the ingester")
+    relative = [folder for folder in volumes if not folder.startswith("/")]
+    if relative:
+        raise ValueError(f"volumes: {', '.join(relative)}, expected absolute paths")
+    pull = options.get("pull", "missing")
+    if pull not in ("missing", "never"):
+        raise ValueError(f"pull: '{pull}', expected missing or never")
+    host = options.get("host") or os.environ.get("DOCKER_HOST")
+    return ContainerEngine(
+        client=_connected(docker, host),
+        images=listed(options, "images"),
+        envs=envs,
+        volumes=volumes,
+        network=options.get("network", "none"),
+        user=options.get("user", f"{os.getuid()}:{os.getgid()}"),
+        pull=pull == "missing",
+    )
+
+
+def _connected(sdk: Any, host: str | None) -> Any:
+    """A client that speaks the engine's version."""
+    try:
+        return sdk.APIClient(base_url=host, version="auto", timeout=_ANSWER_S)
+    except sdk.errors.DockerException as error:
+        where = host or "unix:///var/run/docker.sock"
+        raise PluginError(f"no Docker engine answers at {where}: {error}") from error
+
+
+def listed(options: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The items of an option that is a list."""
+    return tuple(i.strip() for i in options.get(name, "").split(",") if i.strip())
