@@ -6,9 +6,11 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from streams import chains, line, transitions
+from streams.chains import Chain
 from streams.draft import Draft
-from streams.model import Status
+from streams.model import Delivery, Status
 from streams.release import member, release, undelivered, waits_for
+from streams.retention import is_intermediate, is_reading
 from streams.table import DownloadRow, ProcessRow, TaskRow, cell_key
 
 SCENE_FAILED = "its scene failed"
@@ -21,6 +23,7 @@ def enter_chain(draft: Draft, row: ProcessRow) -> None:
         chain = chains.inserted(cell.chain, member(row))
         draft.put(cell_key(row.area, row.tile.cell), replace(cell, chain=chain))
         _hold_back(draft, row)
+        _note_reader(draft, row, chain)
 
 
 def leave_chain(draft: Draft, row: ProcessRow) -> None:
@@ -106,12 +109,50 @@ def reopen(draft: Draft, row: TaskRow, wish: str, *, follow: bool = False) -> No
         row = replace(row, follow=follow)
         draft.put_task(row)
         enter_chain(draft, row)
+        bring_back(draft, row.task)
     else:
         draft.put_task(row)
         for process in map(draft.process, row.processes):
             if process.course.status is Status.FAILED and process.course.attempt == 0:
                 reopen(draft, process, wish, follow=follow)
     release(draft, row.task)
+
+
+def bring_back(draft: Draft, task: str) -> None:
+    """The tile will be done again: what was cut for it, and is gone, is cut again."""
+    row = draft.process(task)
+    if not row.gone:
+        return
+    published = tuple(layer for layer in row.layers if not is_intermediate(layer))
+    draft.put_task(replace(row, gone=False, layers=published, superseded=()))
+    scene = draft.download(row.download)
+    kept = tuple(d for d in scene.deliveries if not _is_cut(d, row.tile.name))
+    if kept != scene.deliveries:
+        scene = replace(scene, deliveries=kept)
+        if scene.course.status in (Status.DONE, Status.FAILED):
+            scene = replace(scene, course=transitions.again(scene.course))
+        draft.put_task(scene)
+        release(draft, scene.task)
+
+
+def intermediate_uris(row: ProcessRow) -> tuple[str, ...]:
+    """URIs of the layers that a tile's last result left for other tasks."""
+    return tuple(layer.uri for layer in row.layers if is_intermediate(layer))
+
+
+def _is_cut(delivery: Delivery, tile: str) -> bool:
+    """Did something intermediate come of a download for this tile?"""
+    return delivery.tile == tile and any(map(is_intermediate, delivery.layers))
+
+
+def _note_reader(draft: Draft, row: ProcessRow, chain: Chain) -> None:
+    """The tile behind may be ordered with the one before, between which it comes."""
+    before, behind = chains.preceding(chain, member(row)), _next(draft, row)
+    if before and behind is not None and is_reading(behind, before):
+        previous = draft.process(before)
+        if behind.task not in previous.readers:
+            readers = (*previous.readers, behind.task)
+            draft.put_task(replace(previous, readers=readers))
 
 
 def _do_again(draft: Draft, row: ProcessRow) -> None:
@@ -126,6 +167,7 @@ def _do_again(draft: Draft, row: ProcessRow) -> None:
             row = replace(row, course=course, follow=True, stale=False)
             draft.put_task(row)
             _hold_back(draft, row)
+            bring_back(draft, row.task)
         case Status.PENDING | Status.RETRY:
             draft.put_task(replace(row, follow=True, stale=True))
         case Status.NEW | Status.FAILED:

@@ -74,7 +74,11 @@ def wanted_links(draft: Draft, row: ProcessRow) -> Links:
     if not row.tile.cell:
         return Links()
     chain = draft.cell(row.area, row.tile.cell).chain
-    return chains.links(chain, member(row))
+    links = chains.links(chain, member(row))
+    if links.previous != links.reference and draft.process(links.previous).gone:
+        # It comes too late to be built on that one: a side branch of the reference.
+        return Links(links.reference, links.reference)
+    return links
 
 
 def member(row: ProcessRow) -> Member:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agents.worker.store import ObjectStore
-from streams.model import Action, Layer
+from streams.model import STEP_LOG, Action, Layer
 
-NAME, EXTENSION = "steps", "log"
+NAME, EXTENSION = STEP_LOG
 
 _AT_MOST_BYTES = 10_000_000
 _CUT = b"... (the rest was not kept)\n"
