@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from prometheus_client import Counter
 
@@ -92,7 +93,7 @@ class Cleaning:
     ) -> Iterator[tuple[Record, Envelope[LayerReleased]]]:
         """What a record releases: a layer, or all of an area that was cancelled."""
         try:
-            order = unpack(record)
+            order: Envelope[Any] = unpack(record)
         except ContractError as error:
             self.sink.send(self._buried(record, error))
             return
