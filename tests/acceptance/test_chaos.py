@@ -14,10 +14,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
-import rasterio
-from rasterio.transform import from_origin
 
 from agents.worker import manifest
 from agents.worker.equipment import open_stores
@@ -32,6 +29,7 @@ from streams.replay import lines
 from streams.table import AreaRow, DownloadRow, ProcessRow
 from streams.topics import DEAD_LETTERS, DOWNLOADS, PROCESSES, TABLE, TASKS
 from tests import netherlands
+from tests.harvest import a_harvest, make_products
 from tests.system import System, wait_for
 from tests.tables import changelog_table
 
@@ -53,42 +51,6 @@ _SOME_PRODUCTS = 3
 def a_walk(name):
     """A request that only goes through 250 items, in five chains."""
     return netherlands.request(name=name, request=f"request-{name}")
-
-
-def a_harvest(name):
-    """A request whose products are stored, and whose bands are indexed."""
-    return netherlands.request(
-        name=name,
-        request=f"request-{name}",
-        searches=("local",),
-        scene_graph="CopyProductToStorage",
-        tile_graph="ExtractLandsatBands",
-    )
-
-
-def make_products(folder):
-    """Twelve products of two places, each with the two thermal bands and no more."""
-    for row in ("022", "023"):
-        for day in range(1, 7):
-            name = f"LT08_L1TP_196{row}_2022010{day}_2022010{day}_02_T1"
-            (folder / name).mkdir()
-            for band in (10, 11):
-                write_band(folder / name / f"{name}_B{band}.TIF", [int(row), day, band])
-
-
-def write_band(path, seed):
-    numbers = np.random.default_rng(seed).integers(1, 65535, (1, 64, 64), np.uint16)
-    profile = {
-        "driver": "GTiff",
-        "width": 64,
-        "height": 64,
-        "count": 1,
-        "dtype": "uint16",
-        "crs": "EPSG:32632",
-        "transform": from_origin(400_000, 5_900_000, 300, 300),
-    }
-    with rasterio.open(path, "w", **profile) as raster:
-        raster.write(numbers)
 
 
 # -- who ingests it

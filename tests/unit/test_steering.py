@@ -195,6 +195,7 @@ def test_followed_tile_that_fails_is_passed_by_the_next():
     world = built(1, 2, 3, 4, failed=2)
     reopen(world, tile(2), follow=True)
     world.done(tile(2))
+    world.done(scene(3))  # cut again
     assert ordered(world.failed(tile(3), Failure.STEP_FATAL)) == [tile(4)]
     assert world.task(tile(4)).previous == tile(2)
 
