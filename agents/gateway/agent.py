@@ -188,6 +188,7 @@ def build(settings: Settings) -> FastAPI:
     app.state.stock = lambda area: (
         stock_of(area, read_area_log(kafka, area), stores, settings.storage_uri).stock
     )
+    app.state.reading_url = stores.reading_url
     app.state.limits = (settings.area_downloads, settings.area_processes)
     app.state.watch = Watch(position, settings.gateway_events_clients)
     app.state.posting = posting

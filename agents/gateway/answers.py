@@ -131,6 +131,7 @@ class LayerAnswer(BaseModel):
     action: str
     size_bytes: int
     sha256: str
+    deleted_at: datetime | None = None
 
 
 class AttemptAnswer(BaseModel):

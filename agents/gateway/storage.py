@@ -3,17 +3,23 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
+from agents.gateway.reading import Model
 from agents.gateway.status import NOT_FOUND
+from agents.worker.layers import attempt_of, logical_uri
 from streams.errors import InvalidRequest
 from streams.holdings import Keeping, Stock
+from streams.model import download_task, process_task
 
 router = APIRouter(tags=["storage"])
+
+_READABLE = timedelta(minutes=15)
 
 Every = Annotated[bool, Query(description="With every object, not only sums.")]
 
@@ -45,6 +51,16 @@ class StorageAnswer(BaseModel):
     objects: list[StorageObject] | None = None
 
 
+class StoredFile(BaseModel):
+    """One object, by the name under which attempts replace one another."""
+
+    name: str
+    uri: str
+    size_bytes: int
+    sha256: str
+    url: str
+
+
 @router.get("/areas/{name}/storage", response_model=StorageAnswer, responses=NOT_FOUND)
 async def storage(name: str, request: Request, every: Every = False) -> Any:
     """What is kept of an area and why, what is released, too much or missing.
@@ -72,6 +88,32 @@ async def storage_text(name: str, request: Request, every: Every = False) -> str
     """The same for people."""
     stock = await _stock(name, request)
     return "\n".join(_lines(stock, every=every)) + "\n"
+
+
+@router.get(
+    "/areas/{name}/scenes/{scene}/tiles/{tile}/{file}",
+    response_model=StoredFile,
+    responses=NOT_FOUND,
+)
+async def stored_file(
+    name: str, scene: str, tile: str, file: str, request: Request, model: Model
+) -> Any:
+    """The newest object of a name without attempt, as the Go ingester names it.
+
+    Its `url` can be read without keys, for a quarter of an hour.
+    """
+    wanted = {
+        "area": name,
+        "tile": tile,
+        "tasks": [download_task(name, scene), process_task(name, scene, tile)],
+        "ending": f"/{file}",
+    }
+    found = await model.fetch("layers_of_tile", wanted)
+    if not found:
+        raise HTTPException(404, f"'{name}/{scene}/tiles/{tile}/{file}': not there")
+    newest = max(found, key=lambda row: attempt_of(row["uri"]))
+    url = request.app.state.reading_url(newest["uri"], _READABLE)
+    return {**newest, "name": logical_uri(newest["uri"]), "url": url}
 
 
 async def _stock(name: str, request: Request) -> Stock:

@@ -6,6 +6,8 @@ and cancelled.
 """
 
 import json
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -54,6 +56,11 @@ def deleted(system):
     return {fact.uri for fact in facts if isinstance(fact, LayerDeleted)}
 
 
+def got(system, path):
+    with urlopen(f"{system.settings.gateway_url}{path}") as answer:
+        return answer.read()
+
+
 def why(system):
     return {reason: number for _, reason, number, _ in stock(system).sums()}
 
@@ -98,11 +105,26 @@ def test_report_says_what_is_kept_and_why(ingester):
     ended = ingester.command("storage", "report", AREA)
     assert ended.returncode == 0, ended.stderr
     assert "reference of the series" in ended.stdout
-    text = ingester.gateway.ask(f"/areas/{AREA}/storage.txt")
+    text = got(ingester, f"/areas/{AREA}/storage.txt").decode()
     assert "leaf of the series, and the area is open" in text
-    found = ingester.gateway.get(f"/areas/{AREA}/storage?every=true")
+    found = json.loads(got(ingester, f"/areas/{AREA}/storage?every=true"))
     assert {one["keeping"] for one in found["objects"]} == {"kept"}
     assert sum(one["objects"] for one in found["sums"]) == len(found["objects"])
+
+
+def test_a_layer_is_found_by_its_name_without_attempt_until_it_is_deleted(ingester):
+    scene = {day: f"LT08_L1TP_196022_2022010{day}_2022010{day}_02_T1" for day in DATES}
+    layers = [one for one in stock(ingester).holdings if scene[1] in one.uri]
+    (layer,) = [one for one in layers if one.uri.endswith("_B10.tif")]
+    path = f"/areas/{AREA}/scenes/{scene[1]}/tiles/{scene[1]}"
+    found = json.loads(got(ingester, f"{path}/{layer.uri.rpartition('/')[2]}"))
+    assert found["uri"] == layer.uri
+    assert found["name"] == layer.uri.replace("/p1/", "/")
+    with urlopen(found["url"]) as answer:
+        assert len(answer.read()) == layer.size_bytes
+    middle = f"/areas/{AREA}/scenes/{scene[2]}/tiles/{scene[2]}/{scene[2]}.zip"
+    with pytest.raises(HTTPError, match="404"):
+        got(ingester, middle)
 
 
 def test_orphans_are_removed_when_asked_and_recorded(ingester, tmp_path):
