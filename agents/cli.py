@@ -18,6 +18,7 @@ VERBS = {
     "task": "task:task",
     "explain": "explain:explain",
     "replay": "replay:replay_log",
+    "storage": "storage:app",
     "audit": "audit.command:audit",
     "retry": "wishes:retry",
     "fail": "wishes:fail",

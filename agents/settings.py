@@ -188,6 +188,17 @@ class Settings(BaseSettings):
     workflow_lease_s: float = _of(
         600.0, "An attempt that gives no sign for so long is lost.", "workflow"
     )
+    janitor_policy: Literal["delete", "dry-run", "keep"] = _of(
+        "delete",
+        "What becomes of released layers: `dry-run` only says what would be deleted.",
+        "janitor",
+    )
+    janitor_roots: Names = _of(
+        (), "Roots where it may delete, beside INGESTER_STORAGE_URI.", "janitor"
+    )
+    janitor_inventories_days: float = _of(
+        14.0, "Results of inventories are deleted after so long.", "janitor"
+    )
     projector_batch: int = _of(2000, "Facts projected together at most.", "projector")
 
     gateway_listen: str = _of(
@@ -246,6 +257,7 @@ class Settings(BaseSettings):
         "catalogue_annotations_from",
         "catalogue_searches",
         "graph_roots",
+        "janitor_roots",
         "downloader_providers",
         "processor_indexers",
         "gateway_cors_origins",

@@ -11,9 +11,10 @@ import msgspec
 
 from streams.dependencies import step
 from streams.events import DownloadDone, LayerDeleted, ProcessDone
-from streams.model import Layer, Status, order_id
-from streams.orders import DownloadOrder, ProcessOrder
+from streams.model import AreaState, Layer, Status, order_id
+from streams.orders import AreaStanding, DownloadOrder, LayerReleased, ProcessOrder
 from streams.replay import Positioned
+from streams.retention import is_intermediate
 from streams.table import DownloadRow, ProcessRow, Row, Table
 
 MANIFEST = "manifest.json"
@@ -105,6 +106,10 @@ class Objects:
     layers: dict[str, Layer] = field(default_factory=dict)
     manifests: dict[str, DownloadDone | ProcessDone] = field(default_factory=dict)
     """Manifest's URI → the fact that it holds."""
+    told: dict[str, tuple[str, str, Layer]] = field(default_factory=dict)
+    """URI → task that made it, tile it is of, and layer; also of what was deleted."""
+    released: set[str] = field(default_factory=set)
+    """May be deleted at any time."""
     deleted: set[str] = field(default_factory=set)
     logs: set[str] = field(default_factory=set)
     """URIs of what steps said."""
@@ -115,18 +120,21 @@ class Objects:
             self.logs.add(log)
         match message:
             case DownloadDone() as done:
-                layers = [layer for d in done.deliveries for layer in d.layers]
-                self._list(done, layers, done.task.rpartition("/")[2])
+                for delivery in done.deliveries:
+                    tile = f"{done.task}/{delivery.tile}"
+                    self._list(done, delivery.layers, tile)
             case ProcessDone() as done:
-                self._list(done, done.layers, done.task.rpartition("/")[2])
+                self._list(done, done.layers, done.task)
             case LayerDeleted() as gone:
                 self.layers.pop(gone.uri, None)
                 self.deleted.add(gone.uri)
 
     def _list(
-        self, done: DownloadDone | ProcessDone, layers: Iterable[Layer], folder: str
+        self, done: DownloadDone | ProcessDone, layers: Iterable[Layer], tile: str
     ) -> None:
+        folder = done.task.rpartition("/")[2]
         for layer in layers:
+            self.told[layer.uri] = (done.task, tile, layer)
             if layer.uri not in self.deleted:
                 self.layers[layer.uri] = layer
             # ROOT/AREA/SCENE/tiles/TILE/ATTEMPT/NAME; a download's manifest is under
@@ -149,7 +157,9 @@ def compare_objects(
         manifests: what each holds; None: no object.
     """
     wanted = {
-        u: f"{x.size_bytes} bytes, {x.sha256}" for u, x in expected.layers.items()
+        u: f"{x.size_bytes} bytes, {x.sha256}"
+        for u, x in expected.layers.items()
+        if u not in expected.released or found.get(u) is not None
     }
     there = {u: f"{x[0]} bytes, {x[1]}" for u, x in found.items() if x is not None}
     yield from compare(Place.OBJECTS, wanted, there)
@@ -207,6 +217,7 @@ class Expected:
     orders: dict[str, Sent] = field(default_factory=dict)
     objects: Objects = field(default_factory=Objects)
     facts: int = 0
+    cancelled: bool = False
 
 
 def expect(log: Iterable[Positioned], stops: Iterable[int]) -> Expected:
@@ -223,6 +234,10 @@ def expect(log: Iterable[Positioned], stops: Iterable[int]) -> Expected:
             whole.snapshots[waiting.pop()] = dict(whole.table)
         _fold(whole, entry)
     whole.snapshots |= {stop: dict(whole.table) for stop in waiting}
+    if whole.cancelled:
+        # Nobody goes on with it: its intermediate layers go, whenever they came.
+        told = whole.objects.told.items()
+        whole.objects.released |= {u for u, x in told if is_intermediate(x[2])}
     return whole
 
 
@@ -236,6 +251,10 @@ def _fold(whole: Expected, entry: Positioned) -> None:
             known = whole.orders.get(id) or Sent(entry.fact.time, entry.offset)
             if order not in known.bodies:
                 whole.orders[id] = replace(known, bodies=(*known.bodies, order))
+        elif isinstance(order, LayerReleased):
+            whole.objects.released.add(order.uri)
+        elif isinstance(order, AreaStanding) and order.state is AreaState.CANCELLED:
+            whole.cancelled = True
     if not done.unknown:
         whole.objects.see(entry.fact.message)
 

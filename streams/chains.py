@@ -49,18 +49,18 @@ def links(chain: Chain, member: Member) -> Links:
 
 def inserted(chain: Chain, member: Member) -> Chain:
     """The chain with this member in its place; the same when it is there already."""
-    place = bisect_left(chain.members, member)
-    if chain.members[place : place + 1] == (member,):
+    if holds(chain, member):
         return chain
+    place = bisect_left(chain.members, member)
     members = (*chain.members[:place], member, *chain.members[place:])
     return replace(chain, members=members)
 
 
 def removed(chain: Chain, member: Member) -> Chain:
     """The chain without this member; without a settled root if it was the root."""
-    place = bisect_left(chain.members, member)
-    if chain.members[place : place + 1] != (member,):
+    if not holds(chain, member):
         return chain
+    place = bisect_left(chain.members, member)
     members = chain.members[:place] + chain.members[place + 1 :]
     return Chain(members, None if chain.root == member else chain.root)
 
@@ -79,6 +79,18 @@ def following(chain: Chain, member: Member) -> str:
         return ""
     after = chain.members[bisect_right(chain.members, member) :][:1]
     return after[0][1] if after else ""
+
+
+def preceding(chain: Chain, member: Member) -> str:
+    """Task of the member just before this one, in the chain or not; empty: nobody's."""
+    place = bisect_left(chain.members, member)
+    return chain.members[place - 1][1] if place else ""
+
+
+def holds(chain: Chain, member: Member) -> bool:
+    """Is this a member of the chain?"""
+    place = bisect_left(chain.members, member)
+    return chain.members[place : place + 1] == (member,)
 
 
 def followers(chain: Chain, member: Member) -> tuple[str, ...]:

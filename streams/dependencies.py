@@ -12,7 +12,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from streams import moves, transitions, wishes
+from streams import moves, retention, transitions, wishes
 from streams.draft import Draft, UnknownSubject
 from streams.envelope import Envelope
 from streams.events import (
@@ -90,6 +90,7 @@ def step(table: Table, fact: Envelope[Event], at: int) -> Step:
         return Step({}, (), unknown=str(error))
     area = fact.message.area
     advance(draft, area, _PER_FACT)
+    retention.let_go(draft)
     _close(draft, area, fact.id)
     return Step(draft.changed(at), tuple(draft.outgoing))
 
@@ -240,6 +241,8 @@ def _deliver(draft: Draft, event: DownloadDone, at: datetime) -> None:
         release(draft, row.task)
     if row.course.attempt in (event.attempt, event.attempt + 1):
         moves.release_tiles(draft, draft.download(event.task))
+    layers = (layer for delivery in event.deliveries for layer in delivery.layers)
+    retention.discard(draft, event, layers)
 
 
 def _merged(
@@ -253,13 +256,15 @@ def _finish(draft: Draft, event: ProcessDone, at: datetime) -> None:
     row = draft.process(event.task)
     if transitions.is_current(row.course, event.attempt):
         course = transitions.finished(row.course, event.worker, at)
-        row = replace(row, course=course, layers=event.layers)
+        superseded = (*row.superseded, *moves.intermediate_uris(row))
+        row = replace(row, course=course, layers=event.layers, superseded=superseded)
         draft.put_task(row)
         if row.stale or row.follow:
             moves.after_done(draft, row)
             row = draft.process(row.task)
     if row.course.status is Status.DONE and row.course.attempt == event.attempt:
         moves.release_followers(draft, row)
+    retention.discard(draft, event, event.layers)
 
 
 def _fail(

@@ -18,6 +18,9 @@ CellKey = NewType("CellKey", str)
 """`area@cell`: the place on the sensor's grid shared by one chain of an area."""
 
 
+STEP_LOG = ("steps", "log")
+"""Name and extension of the layer in which a task keeps what its steps said."""
+
 MAX_PRIORITY = 5
 """An area's window is doubled or halved so many times at most."""
 

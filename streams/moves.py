@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from streams import chains, line, pages, transitions
 from streams.draft import Draft
-from streams.model import Status
-from streams.release import chain_around, member, release, undelivered, waits_for
+from streams.model import Delivery, Status
+from streams.release import member, release, undelivered, waits_for
+from streams.retention import is_intermediate, is_reading
 from streams.table import DownloadRow, ProcessRow, TaskRow
 
 SCENE_FAILED = "its scene failed"
@@ -19,6 +20,7 @@ def enter_chain(draft: Draft, row: ProcessRow) -> None:
     if row.tile.cell:
         pages.insert(draft, row.area, row.tile.cell, member(row))
         _hold_back(draft, row)
+        _note_reader(draft, row)
 
 
 def leave_chain(draft: Draft, row: ProcessRow) -> None:
@@ -81,7 +83,7 @@ def release_followers(draft: Draft, row: ProcessRow) -> None:
     """The tiles that this one, done or out of the chain, kept waiting."""
     if not row.tile.cell:
         return
-    chain = chain_around(draft, row)
+    chain = pages.around(draft, row.area, row.tile.cell, member(row))
     for task in chains.followers(chain, member(row)):
         follower = draft.process(task)
         if follower.course.status is Status.NEW or follower.previous == row.task:
@@ -102,12 +104,52 @@ def reopen(draft: Draft, row: TaskRow, wish: str, *, follow: bool = False) -> No
         row = replace(row, follow=follow)
         draft.put_task(row)
         enter_chain(draft, row)
+        bring_back(draft, row.task)
     else:
         draft.put_task(row)
         for process in map(draft.process, row.processes):
             if process.course.status is Status.FAILED and process.course.attempt == 0:
                 reopen(draft, process, wish, follow=follow)
     release(draft, row.task)
+
+
+def bring_back(draft: Draft, task: str) -> None:
+    """The tile will be done again: what was cut for it, and is gone, is cut again."""
+    row = draft.process(task)
+    if not row.gone:
+        return
+    published = tuple(layer for layer in row.layers if not is_intermediate(layer))
+    draft.put_task(replace(row, gone=False, layers=published, superseded=()))
+    scene = draft.download(row.download)
+    kept = tuple(d for d in scene.deliveries if not _is_cut(d, row.tile.name))
+    if kept != scene.deliveries:
+        scene = replace(scene, deliveries=kept)
+        if scene.course.status in (Status.DONE, Status.FAILED):
+            scene = replace(scene, course=transitions.again(scene.course))
+        draft.put_task(scene)
+        release(draft, scene.task)
+
+
+def intermediate_uris(row: ProcessRow) -> tuple[str, ...]:
+    """URIs of the layers that a tile's last result left for other tasks."""
+    return tuple(layer.uri for layer in row.layers if is_intermediate(layer))
+
+
+def _is_cut(delivery: Delivery, tile: str) -> bool:
+    """Did something intermediate come of a download for this tile?"""
+    return delivery.tile == tile and any(map(is_intermediate, delivery.layers))
+
+
+def _note_reader(draft: Draft, row: ProcessRow) -> None:
+    """The tile behind may be ordered with the one before, between which it comes."""
+    chain = pages.around(draft, row.area, row.tile.cell, member(row))
+    before = chains.preceding(chain, member(row))
+    behind = _next(draft, row)
+    if before and behind is not None and is_reading(behind, before):
+        previous = draft.process(before)
+        if behind.task not in previous.readers:
+            readers = (*previous.readers, behind.task)
+            draft.put_task(replace(previous, readers=readers))
 
 
 def _do_again(draft: Draft, row: ProcessRow) -> None:
@@ -122,6 +164,7 @@ def _do_again(draft: Draft, row: ProcessRow) -> None:
             row = replace(row, course=course, follow=True, stale=False)
             draft.put_task(row)
             _hold_back(draft, row)
+            bring_back(draft, row.task)
         case Status.PENDING | Status.RETRY:
             draft.put_task(replace(row, follow=True, stale=True))
         case Status.NEW | Status.FAILED:
@@ -139,6 +182,6 @@ def _next(draft: Draft, row: ProcessRow) -> ProcessRow | None:
     """The tile built on this one; None behind the last, and before the root."""
     if not row.tile.cell:
         return None
-    chain = chain_around(draft, row)
+    chain = pages.around(draft, row.area, row.tile.cell, member(row))
     task = chains.following(chain, member(row))
     return draft.process(task) if task else None

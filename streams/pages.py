@@ -24,8 +24,9 @@ cell again: 2 kB at most. The row of 400 members was 27 kB, and 1,000 such rows 
 batch were more than a record may hold."""
 
 
-def around(draft: Draft, row: CellRow, member: Member) -> Chain:
-    """As much of the chain as the rules need for this member."""
+def around(draft: Draft, area: str, cell: str, member: Member) -> Chain:
+    """As much of the chain of a cell as the rules need for this member."""
+    row = draft.cell(area, cell)
     chain = row.chain
     if not row.pages:
         return chain

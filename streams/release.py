@@ -4,7 +4,7 @@
 from msgspec.structs import replace
 
 from streams import chains, line, pages, transitions
-from streams.chains import Chain, Links, Member
+from streams.chains import Links, Member
 from streams.draft import Draft
 from streams.model import Action, AreaState, Layer, Scene, Status
 from streams.orders import DownloadOrder, ProcessOrder, Source
@@ -72,13 +72,12 @@ def wanted_links(draft: Draft, row: ProcessRow) -> Links:
     """Previous and reference that a tile would be ordered with now."""
     if not row.tile.cell:
         return Links()
-    return chains.links(chain_around(draft, row), member(row))
-
-
-def chain_around(draft: Draft, row: ProcessRow) -> Chain:
-    """As much of the tile's chain as its neighbours are found in."""
-    cell = draft.cell(row.area, row.tile.cell)
-    return pages.around(draft, cell, member(row))
+    chain = pages.around(draft, row.area, row.tile.cell, member(row))
+    links = chains.links(chain, member(row))
+    if links.previous != links.reference and draft.process(links.previous).gone:
+        # It comes too late to be built on that one: a side branch of the reference.
+        return Links(links.reference, links.reference)
+    return links
 
 
 def member(row: ProcessRow) -> Member:

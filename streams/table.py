@@ -122,6 +122,12 @@ class ProcessRow(Struct, frozen=True):
     """Once it is done, the next of its chain is done again, and follows likewise."""
     stale: bool = False
     """What it is built on has changed since it was ordered: it is done again."""
+    gone: bool = False
+    """Its intermediate layers and its cut were released: nobody can build on them."""
+    readers: tuple[str, ...] = ()
+    """Tasks ordered with it as previous before another tile came between."""
+    superseded: tuple[str, ...] = ()
+    """URIs of intermediate layers of its earlier results, to be released with these."""
     held: str = ""
     behind: str = ""
     at: int = -1

@@ -84,7 +84,15 @@ TASKS = Topic(
     _types(Event),
     Scale.LOG,
     Cleanup.KEEP,
-    writers=("catalogue", "downloader", "processor", "workflow", "cli", "gateway"),
+    writers=(
+        "catalogue",
+        "downloader",
+        "processor",
+        "janitor",
+        "workflow",
+        "cli",
+        "gateway",
+    ),
     readers=("workflow", "projector", "any subscriber"),
 )
 DOWNLOADS = Topic(
@@ -139,7 +147,7 @@ AREAS = Topic(
     Scale.FEW,
     Cleanup.COMPACT,
     writers=("workflow",),
-    readers=("downloader", "processor"),
+    readers=("downloader", "processor", "janitor"),
 )
 PROGRESS = Topic(
     "ingester.progress",

@@ -23,6 +23,8 @@ from streams.events import (
     AreaResumed,
     AreaWish,
     AttemptExpired,
+    DownloadDone,
+    ProcessDone,
     TaskFailAsked,
     TaskForceAsked,
     TaskReopenAsked,
@@ -30,8 +32,8 @@ from streams.events import (
 )
 from streams.failures import Failure
 from streams.logfile import write_line
-from streams.model import AreaState, Status, Tally
-from streams.orders import DownloadOrder, ProcessOrder
+from streams.model import Action, AreaState, Layer, Status, Tally
+from streams.orders import DownloadOrder, LayerReleased, ProcessOrder
 from streams.release import waits_for
 from streams.replay import Positioned, replay
 from streams.table import AreaRow, DownloadRow, ProcessRow
@@ -56,6 +58,9 @@ class History:
         self.taken: set[tuple[str, int]] = set()
         self.seen = 0
         self.pending = (0, 0)
+        self.released: set[str] = set()
+        self.made_up: set[str] = set()
+        self.sent: dict[str, ProcessOrder] = {}
 
     def draw(self, choices):
         return self.data.draw(st.sampled_from(choices))
@@ -88,8 +93,13 @@ class History:
                     self.taken.add((order.task, order.attempt))
                     self.orders.append(order)
                     check_order(self.world, order)
+                    if isinstance(order, ProcessOrder):
+                        self.sent[order.task] = order
+            elif isinstance(order, LayerReleased):
+                self.released.add(order.uri)
         self.seen = len(self.world.outgoing)
         check_invariants(self.world)
+        check_readable(self.world, self.sent, self.released)
         if self.world.table:
             self.pending = check_windows(self.world.area(), self.pending)
 
@@ -129,6 +139,8 @@ class History:
         attempt = row.course.attempt + self.draw([-1, 1, 2])
         before = dict(self.world.table)
         report = self.draw([self.world.done, self.world.failed, self.world.started])
+        if (row.task, attempt) not in self.taken:
+            self.made_up.add(f"fact-{len(self.world.log)}")
         report(row.task, attempt=attempt)
         assert self.world.table == before
 
@@ -358,7 +370,80 @@ def check_windows(area: AreaRow, before: tuple[int, int]) -> tuple[int, int]:
     return area.downloads.pending, area.processes.pending
 
 
+def check_readable(
+    world: World, sent: dict[str, ProcessOrder], released: set[str]
+) -> None:
+    """Nothing that a running task was ordered with is released."""
+    if world.table and world.area().state is not AreaState.CANCELLED:
+        for order in sent.values():
+            course = world.task(order.task).course
+            if (course.status, course.attempt) == (Status.PENDING, order.attempt):
+                assert released.isdisjoint(uris_of(order))
+
+
+def uris_of(order: ProcessOrder) -> set[str]:
+    """What the worker that gets this order may fetch, and is not published."""
+    sources = filter(None, (order.current, order.previous, order.reference))
+    layers = [layer for source in sources for layer in source.layers]
+    return {layer.uri for layer in layers if layer.action is Action.CREATE}
+
+
 # -- at the end
+
+
+def check_released(world: World, released: set[str], made_up: set[str]) -> None:
+    """Of what workers stored, all that nobody waits for is released, and no more.
+
+    Args:
+        world: at the end of its history.
+        released: URIs.
+        made_up: facts about attempts that were never ordered.
+    """
+    if world.area().state is AreaState.CANCELLED:
+        return
+    rows = [row for row in world.processes() if is_kept(world, row)]
+    kept = {uri for row in rows for uri in row_uris(world, row)}
+    stored = {
+        layer.uri
+        for entry in world.log
+        if entry.fact.id not in made_up
+        for layer in layers_of(entry.fact.message)
+        if layer.action is Action.CREATE
+    }
+    assert released & stored == stored - kept
+    assert not any(uri.endswith("/index.tif") for uri in released)
+
+
+def is_kept(world: World, row: ProcessRow) -> bool:
+    """Failed, not done, the root, the last of its chain, or before one not done?"""
+    if row.course.status is not Status.DONE:
+        return True
+    for cell in world.cells():
+        tasks = [task for _, task in cell.chain.members]
+        if row.task in tasks:
+            place, root = tasks.index(row.task), cell.chain.root
+            if root is None or tasks.index(root[1]) == place:
+                return True
+            if place < tasks.index(root[1]):
+                return False
+            after = tasks[place + 1 :][:1]
+            return not after or world.status(after[0]) is not Status.DONE
+    return False
+
+
+def row_uris(world: World, row: ProcessRow) -> set[str]:
+    scene = world.task(row.download)
+    assert isinstance(scene, DownloadRow)
+    cut = [d.layers for d in scene.deliveries if d.tile == row.tile.name]
+    return {layer.uri for layers in (row.layers, *cut) for layer in layers} | {
+        *row.superseded
+    }
+
+
+def layers_of(fact: object) -> list[Layer]:
+    if isinstance(fact, DownloadDone):
+        return [layer for delivery in fact.deliveries for layer in delivery.layers]
+    return list(fact.layers) if isinstance(fact, ProcessDone) else []
 
 
 def check_nothing_stuck(world: World) -> None:

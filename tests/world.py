@@ -25,6 +25,7 @@ from streams.events import (
 )
 from streams.failures import Failure
 from streams.model import (
+    Action,
     Delivery,
     Kind,
     Layer,
@@ -56,8 +57,11 @@ def a_scene(name: str, date: datetime, tiles: tuple[str, ...]) -> Scene:
     return Scene(name, "landsat", date, parts=parts)
 
 
-def a_layer(tile: str, name: str = "B01") -> Layer:
-    return Layer(name, "tif", f"s3://layers/{tile}/{name}.tif", 10, "0" * 64)
+def a_layer(
+    tile: str, attempt: str, name: str = "B01", action: Action = Action.CREATE
+) -> Layer:
+    uri = f"s3://layers/{tile}/{attempt}/{name}.tif"
+    return Layer(name, "tif", uri, 10, "0" * 64, action)
 
 
 @dataclass
@@ -122,9 +126,15 @@ class World:
         row = self.table[task]
         if isinstance(row, DownloadRow):
             parts = row.scene.parts
-            given = tuple(Delivery(p.tile, (a_layer(p.tile),)) for p in parts)
+            folder = f"d{attempt}"
+            given = tuple(
+                Delivery(p.tile, (a_layer(f"{task}/{p.tile}", folder),)) for p in parts
+            )
             return self.tell(DownloadDone(AREA, task, attempt, "w1", "local", given))
-        layers = (a_layer(task, "out"),)
+        layers = (
+            a_layer(task, f"p{attempt}", "out"),
+            a_layer(task, f"p{attempt}", "index", Action.INDEX),
+        )
         return self.tell(ProcessDone(AREA, task, attempt, "w1", layers))
 
     def failed(

@@ -18,6 +18,7 @@ class Agent(StrEnum):
     WORKFLOW = "workflow"
     DOWNLOADER = "downloader"
     PROCESSOR = "processor"
+    JANITOR = "janitor"
     PROJECTOR = "projector"
     GATEWAY = "gateway"
 

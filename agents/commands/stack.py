@@ -149,6 +149,7 @@ def agent_services(
             for n in numbers
         ),
         _agent(stack, "projector", environment),
+        _agent(stack, "janitor", environment),
         _gateway(stack, environment),
     ]
 

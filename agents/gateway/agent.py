@@ -22,7 +22,15 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import HTTPBearer
 from prometheus_client import make_asgi_app
 
-from agents.gateway import events, registry, stac, stac_search, status, wishes
+from agents.gateway import (
+    events,
+    registry,
+    stac,
+    stac_search,
+    status,
+    storage,
+    wishes,
+)
 from agents.gateway.answers import Problem
 from agents.gateway.catalogue import routes as catalogue_routes
 from agents.gateway.catalogue.asking import Catalogue
@@ -40,7 +48,9 @@ from agents.logs import logger
 from agents.settings import Settings
 from agents.worker.documents import Documents
 from agents.worker.equipment import open_stores
+from agents.worker.stock import stock_of
 from agents.worker.store import ObjectStore
+from infra.kafka.arealog import read_area_log
 from infra.kafka.connection import Connection, connection
 from infra.kafka.reader import GroupReader, TopicReader
 from infra.kafka.writer import Writer
@@ -71,6 +81,7 @@ _OF_THE_GATE: dict[int | str, dict[str, Any]] = {
 
 ROUTERS = (
     status.router,
+    storage.router,
     events.router,
     wishes.router,
     reference_areas.router,
@@ -173,6 +184,11 @@ def build(settings: Settings) -> FastAPI:
         Documents(open_stores(settings), settings.storage_uri),
         settings.gateway_inventory_wait_s,
     )
+    stores = open_stores(settings)
+    app.state.stock = lambda area: (
+        stock_of(area, read_area_log(kafka, area), stores, settings.storage_uri).stock
+    )
+    app.state.reading_url = stores.reading_url
     app.state.limits = (settings.area_downloads, settings.area_processes)
     app.state.watch = Watch(position, settings.gateway_events_clients)
     app.state.posting = posting

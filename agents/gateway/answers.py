@@ -142,6 +142,7 @@ class LayerAnswer(BaseModel):
     sha256: str
     footprint: str = Field(description="WKT of its valid pixels; empty: no raster.")
     bands: list[BandAnswer]
+    deleted_at: datetime | None = None
 
 
 class AttemptAnswer(BaseModel):

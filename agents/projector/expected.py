@@ -22,7 +22,10 @@ _KEYS = {
 }
 """Table → its primary key."""
 
-_TABLES = {f"save_{table}": table for table in _KEYS} | {"save_void_report": "attempt"}
+_TABLES = {f"save_{table}": table for table in _KEYS} | {
+    "save_void_report": "attempt",
+    "delete_layer": "layer",
+}
 """Query → the table that it writes."""
 
 _JSON = frozenset({"downloads", "processes", "limits", "settings", "trials"})
@@ -37,7 +40,10 @@ def expected_rows(log: Iterable[Positioned]) -> dict[str, Parameters]:
         table = _TABLES[query]
         name = _name(table, parameters)
         known = rows.get(name)
-        if known is None:
+        if query == "delete_layer":
+            if known is not None and known["deleted_at"] is None:
+                rows[name] = known | parameters
+        elif known is None:
             rows[name] = _columns(parameters)
         elif query == "save_void_report" and known["outcome"] != "void":
             pass  # it changes only an attempt that is void itself

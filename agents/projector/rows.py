@@ -9,7 +9,7 @@ import msgspec
 from agents.projector.lives import Parameters, Statements, attempts, number, wishes
 from streams.dependencies import Step
 from streams.envelope import Envelope
-from streams.events import DownloadDone, IngestionRefused, ProcessDone
+from streams.events import DownloadDone, IngestionRefused, LayerDeleted, ProcessDone
 from streams.model import Kind, Layer, Measure
 from streams.table import (
     AreaRow,
@@ -63,6 +63,8 @@ def _listed(fact: Envelope[Any], rows: Mapping[str, Row]) -> Statements:
         case ProcessDone() as done if _counts(fact, rows):
             tile = done.task.rpartition("/")[2]
             yield from _layers(done, tile, done.layers)
+        case LayerDeleted() as gone:
+            yield "delete_layer", {"uri": gone.uri, "deleted_at": fact.time}
         case IngestionRefused() as refused:
             yield (
                 "save_refusal",
@@ -166,5 +168,6 @@ def _layers(
                 "sha256": layer.sha256,
                 "footprint": measure.footprint,
                 "bands": [msgspec.to_builtins(band) for band in measure.bands],
+                "deleted_at": None,
             },
         )

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from agents.worker.store import ObjectStore
 
 _POSTED = ".documents"
-_RESULTS = ".inventories"
+INVENTORIES = ".inventories"
+"""Folder of results: nobody asks for them once their progress is forgotten."""
 
 
 class Documents:
@@ -26,7 +27,7 @@ class Documents:
     def keep_result(self, inventory: str, text: bytes) -> str:
         """URI of an inventory's result; done twice, it may have two."""
         digest = hashlib.sha256(text).hexdigest()[:16]
-        return self._keep(f"{self._root}/{_RESULTS}/{inventory}/{digest}.json", text)
+        return self._keep(f"{self._root}/{INVENTORIES}/{inventory}/{digest}.json", text)
 
     def read(self, uri: str) -> bytes:
         """Text of a document.

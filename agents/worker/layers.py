@@ -56,6 +56,17 @@ def object_uri(
     return "/".join((root.rstrip("/"), *map(_checked, parts)))
 
 
+def logical_uri(uri: str) -> str:
+    """An object's name as the Go ingester gives it: without the attempt."""
+    folder, _, name = uri.rpartition("/")
+    return f"{folder.rpartition('/')[0]}/{name}"
+
+
+def attempt_of(uri: str) -> int:
+    """Number of the attempt that an object is of."""
+    return int(uri.split("/")[-2][1:])
+
+
 def _checked(name: str) -> str:
     if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
         raise InvalidRequest(

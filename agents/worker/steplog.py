@@ -11,8 +11,9 @@ from pathlib import Path
 from agents.worker.desk import Desk
 from agents.worker.store import ObjectStore
 from streams.errors import IngesterError
+from streams.model import STEP_LOG
 
-NAME, EXTENSION = "steps", "log"
+NAME, EXTENSION = STEP_LOG
 
 _AT_MOST_BYTES = 10_000_000
 _CUT = b"... (the rest was not kept)\n"

@@ -2,7 +2,7 @@
 """What the agents ask of an object store. Objects are created once, never replaced."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +49,13 @@ class ObjectStore(Protocol):
         """Remove the object: the janitor's right alone. False when there was none."""
         ...
 
+    def reading_url(self, uri: str, lifetime: timedelta) -> str:
+        """A URL by which whoever has it may read the object, for so long.
+
+        Nothing is sent to the store: the object may not be there.
+        """
+        ...
+
 
 class Stores:
     """Several stores as one: the scheme of a URI says which."""
@@ -75,6 +82,10 @@ class Stores:
     def delete(self, uri: str) -> bool:
         """See `ObjectStore.delete`."""
         return self._of(uri).delete(uri)
+
+    def reading_url(self, uri: str, lifetime: timedelta) -> str:
+        """See `ObjectStore.reading_url`."""
+        return self._of(uri).reading_url(uri, lifetime)
 
     def _of(self, uri: str) -> ObjectStore:
         scheme = "file" if uri.startswith("/") else uri.partition("://")[0]

@@ -41,6 +41,7 @@ from streams.envelope import Record
 from streams.errors import BrokerError, ContractError
 from streams.orders import Heartbeat
 from streams.release import outstanding
+from streams.retention import released
 from streams.topics import PROGRESS, TABLE, TASKS
 
 _LOG = logger("workflow")
@@ -334,8 +335,11 @@ class Workflow:
         return partition_of(area, self._settings.topics_log_partitions) in self._ours
 
     def _orders_again(self, task: str) -> list[Record]:
-        order = outstanding(View(self._table.stored), task)
-        return [outgoing_record(order, datetime.now(UTC))] if order else []
+        """What a crash may have kept from going out about a task."""
+        view, now = View(self._table.stored), datetime.now(UTC)
+        order = outstanding(view, task)
+        again = [order] if order else released(view, task)
+        return [outgoing_record(one, now) for one in again]
 
 
 def _count(events: list[Event]) -> int:

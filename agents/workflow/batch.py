@@ -14,7 +14,7 @@ from streams.envelope import Envelope, Record
 from streams.errors import ContractError, IngesterError, UndecodableRecord
 from streams.events import Event
 from streams.model import order_id
-from streams.orders import DownloadOrder, Outgoing, ProcessOrder
+from streams.orders import DownloadOrder, LayerReleased, Outgoing, ProcessOrder
 from streams.table import Row, decode_row
 from streams.topics import TASKS, key_of, topic_of
 
@@ -131,4 +131,6 @@ def _fold(view: View, record: Record, batch: Batch) -> None:
 def _id(message: Outgoing, cause: str) -> str:
     if isinstance(message, DownloadOrder | ProcessOrder):
         return order_id(message.task, message.attempt)
+    if isinstance(message, LayerReleased):
+        return f"{message.uri}/{message_type(message)}"
     return f"{cause}/{message_type(message)}"

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -89,6 +89,10 @@ class FileStore:
             there = path.is_file()
             path.unlink(missing_ok=True)
         return there
+
+    def reading_url(self, uri: str, lifetime: timedelta) -> str:
+        """For whoever sees the folder; see `ObjectStore.reading_url`."""
+        return path_of(uri).as_uri()
 
 
 def open_store(options: Mapping[str, str]) -> FileStore:

@@ -7,7 +7,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -120,6 +120,13 @@ class S3Store:
         with border(uri):
             self._client.remove_object(place.bucket, place.key)
         return True
+
+    def reading_url(self, uri: str, lifetime: timedelta) -> str:
+        """A presigned URL; see `ObjectStore.reading_url`."""
+        place = place_of(uri)
+        with border(uri):
+            url: str = self._client.presigned_get_object(*place, expires=lifetime)
+        return url
 
     def _create(self, place: Place, source: Path, ours: tuple[int, str]) -> None:
         size, digest = ours

@@ -70,6 +70,11 @@ insert into layer
 select * from json_populate_recordset(null::layer, %s::json)
 on conflict (uri) do nothing
 
+-- name: delete_layer
+update layer set deleted_at = gone.deleted_at
+from json_populate_recordset(null::layer, %s::json) as gone
+where layer.uri = gone.uri and layer.deleted_at is null
+
 -- name: save_refusal
 insert into refusal
 select * from json_populate_recordset(null::refusal, %s::json)
@@ -141,6 +146,13 @@ select * from task where id = %s
 select distinct on (task) task, log from attempt
 where task = any(%s) and log <> ''
 order by task, attempt desc
+
+-- name: layers_of_tile
+-- Layers of a tile that are there, of any attempt, by name of the file.
+select uri, size_bytes, sha256 from layer
+where
+    area = %(area)s and tile = %(tile)s and task = any(%(tasks)s)
+    and deleted_at is null and right(uri, length(%(ending)s)) = %(ending)s
 
 -- name: task_layers
 select * from layer where task = %s order by uri

@@ -21,6 +21,8 @@ _IDENTITY = {
     "save_attempt": _ATTEMPT,
     "save_void_report": _ATTEMPT,
     "save_refusal": ("area", "ingestion"),
+    "save_layer": ("uri",),
+    "delete_layer": ("uri",),
 }
 """What names a row that a batch may change more than once; others come once, or the
 first of them counts."""

@@ -10,28 +10,37 @@ import random
 import secrets
 import signal
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
-import numpy as np
 import pytest
-import rasterio
-from rasterio.transform import from_origin
 
 from agents.worker import manifest
 from agents.worker.equipment import open_stores
+from agents.worker.stock import stock_of
+from infra.kafka.arealog import read_area_log
 from infra.kafka.lag import Lag
 from infra.local import s3
 from infra.local.home import Home
 from infra.local.stack import Stack
 from infra.minio.provision import provision_bucket
-from streams.events import DownloadDone, ProcessDone
+from streams.events import (
+    DownloadDone,
+    DownloadFailed,
+    DownloadStarted,
+    ProcessDone,
+    ProcessFailed,
+    ProcessStarted,
+)
+from streams.holdings import Keeping
 from streams.model import Action, Status, order_id
 from streams.replay import lines
 from streams.table import AreaRow, DownloadRow, ProcessRow
 from streams.topics import DEAD_LETTERS, DOWNLOADS, PROCESSES, TABLE, TASKS
 from tests import netherlands
+from tests.harvest import a_harvest, make_products
 from tests.system import System, wait_for
 from tests.tables import changelog_table
 
@@ -53,42 +62,6 @@ _SOME_PRODUCTS = 3
 def a_walk(name):
     """A request that only goes through 250 items, in five chains."""
     return netherlands.request(name=name, request=f"request-{name}")
-
-
-def a_harvest(name):
-    """A request whose products are stored, and whose bands are indexed."""
-    return netherlands.request(
-        name=name,
-        request=f"request-{name}",
-        searches=("local",),
-        scene_graph="CopyProductToStorage",
-        tile_graph="ExtractLandsatBands",
-    )
-
-
-def make_products(folder):
-    """Twelve products of two places, each with the two thermal bands and no more."""
-    for row in ("022", "023"):
-        for day in range(1, 7):
-            name = f"LT08_L1TP_196{row}_2022010{day}_2022010{day}_02_T1"
-            (folder / name).mkdir()
-            for band in (10, 11):
-                write_band(folder / name / f"{name}_B{band}.TIF", [int(row), day, band])
-
-
-def write_band(path, seed):
-    numbers = np.random.default_rng(seed).integers(1, 65535, (1, 64, 64), np.uint16)
-    profile = {
-        "driver": "GTiff",
-        "width": 64,
-        "height": 64,
-        "count": 1,
-        "dtype": "uint16",
-        "crs": "EPSG:32632",
-        "transform": from_origin(400_000, 5_900_000, 300, 300),
-    }
-    with rasterio.open(path, "w", **profile) as raster:
-        raster.write(numbers)
 
 
 # -- who ingests it
@@ -315,6 +288,126 @@ def test_agents_killed_at_any_time_lose_nothing(undisturbed, ingester, tmp_path)
         ingester.wait_until_ended(area)
         check(ingester, area, undisturbed[area.removesuffix("-any")])
     check_store(ingester, "harvest-any", tmp_path)
+
+
+class Window(StrEnum):
+    """How far a worker was with an order when it was killed, as seen from outside."""
+
+    WORK = "begun, nothing stored"
+    UPLOAD = "something stored, no manifest"
+    MANIFEST = "manifest stored, no fact"
+    FACT = "fact told, not committed"
+
+
+class Watched:
+    """What a worker of one kind does for an area, looked at from outside."""
+
+    def __init__(self, system, victim, area):
+        self.system, self.area = system, area
+        self.topic, self.mark, self.started, self.done = {
+            "downloader": (DOWNLOADS, "d1", DownloadStarted, DownloadDone),
+            "processor": (PROCESSES, "p1", ProcessStarted, ProcessDone),
+        }[victim]
+        self.group = f"ingester-{victim}"
+        self.store = open_stores(system.settings)
+
+    def folders(self):
+        """Task → names of the objects of its first attempt."""
+        found = defaultdict(set)
+        root = f"{self.system.settings.storage_uri}/{self.area}/"
+        for uri, _, _ in self.store.list(root):
+            scene, _, tile, attempt, name = uri.removeprefix(root).split("/")
+            if attempt == self.mark:
+                task = f"{self.area}/{scene}"
+                found[task if attempt == "d1" else f"{task}/{tile}"].add(name)
+        return found
+
+    def told(self, *kinds):
+        """Tasks of the area of which these facts were told."""
+        facts = (entry.fact.message for entry in self.system.facts())
+        return {f.task for f in facts if isinstance(f, kinds) and f.area == self.area}
+
+    def uncommitted(self):
+        """Tasks whose orders would come again."""
+        lag = Lag(self.system.kafka).of(self.group, self.topic.name)
+        orders = self.system.records(self.topic.name)
+        ends = Counter(order.partition for order in orders)
+        return {
+            order.key.decode()
+            for order in orders
+            if order.offset >= ends[order.partition] - lag[order.partition]
+        }
+
+    def windows(self):
+        """How far every order is that was begun and would come again."""
+        begun, told = self.told(self.started), self.told(self.done)
+        folders = self.folders()
+        found = Counter()
+        for task in begun & self.uncommitted():
+            names = folders.get(task, set())
+            if task in told:
+                found[Window.FACT] += 1
+            elif manifest.NAME in names:
+                found[Window.MANIFEST] += 1
+            else:
+                found[Window.UPLOAD if names else Window.WORK] += 1
+        return found
+
+    def is_in(self, window):
+        """Is some order just there?"""
+        match window:
+            case Window.WORK:
+                return self.told(self.started)
+            case Window.FACT:
+                return self.told(self.done)
+        folders = self.folders().values()
+        if window is Window.MANIFEST:
+            return any(manifest.NAME in names for names in folders)
+        return any(manifest.NAME not in names for names in folders)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("victim", ["downloader", "processor"])
+def test_worker_killed_in_each_window_ends_once_and_leaves_nothing(
+    undisturbed, ingester, victim, tmp_path
+):
+    """`INGESTER_TEST_REPEATS` orders at least are caught in each window."""
+    repeats = int(os.environ.get("INGESTER_TEST_REPEATS") or 1)
+    caught, areas = Counter(), []
+    while missing := [w for w in Window if caught[w] < repeats]:
+        area = f"window-{victim}-{len(areas)}"
+        areas.append(area)
+        watched = Watched(ingester, victim, area)
+        ingester.send(a_harvest(area))
+        wait_for(lambda w=watched: w.is_in(missing[0]), every_s=0.001)
+        kill(ingester, victim)
+        caught += watched.windows()
+        revive(ingester)
+        ingester.wait_until_ended(area)
+        if len(areas) > 10 * repeats + 20:
+            raise AssertionError(f"some window is never met: {caught}")
+    print(f"{victim}: {dict(caught)} in {len(areas)} kills")  # noqa: T201
+    for area in areas:
+        check(ingester, area, undisturbed["harvest"])
+        check_once(ingester, area)
+    check_store(ingester, areas[0], tmp_path)
+
+
+def check_once(system, area):
+    """Every task ended once, in its first attempt, and nobody left anything."""
+    log = read_area_log(system.kafka, area)
+    done = defaultdict(set)
+    for entry in log:
+        fact = entry.fact.message
+        assert not isinstance(fact, DownloadFailed | ProcessFailed)
+        if isinstance(fact, DownloadDone | ProcessDone):
+            done[fact.task].add(fact)
+    assert all(len(facts) == 1 for facts in done.values())
+    assert {fact.attempt for facts in done.values() for fact in facts} == {1}
+    store = open_stores(system.settings)
+    stock = stock_of(area, log, store, system.settings.storage_uri).stock
+    assert not stock.of(Keeping.ORPHAN)
+    assert not stock.of(Keeping.MISSING)
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import BytesIO
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
@@ -33,6 +35,7 @@ from streams.errors import (
     StoreUnavailable,
 )
 from tests.cable import Cable
+from tests.system import wait_for
 
 OUTSIDE = {
     "endpoint": "INGESTER_TEST_S3_ENDPOINT",
@@ -249,6 +252,30 @@ def test_deleted_object_is_gone_and_its_key_free(place, source, tmp_path):
     assert _content(place.store, uri, tmp_path) == b"second"
 
 
+def test_object_can_be_read_by_its_url_without_keys(place, source):
+    uri, content = place.uri("a folder/ü+%20.tif"), b"for everybody"
+    place.store.put(uri, source(content))
+    url = place.store.reading_url(uri, timedelta(minutes=1))
+    with urlopen(url) as answer:
+        assert answer.read() == content
+
+
+def test_url_ends_with_its_time(options, source):
+    uri, store = f"{_root(options)}/a", S3Store(connect(options))
+    store.put(uri, source(b"x"))
+    url = store.reading_url(uri, timedelta(seconds=1))
+    assert options["secret_key"] not in url
+
+    def is_refused():
+        try:
+            urlopen(url).close()
+        except HTTPError as error:
+            return error.code == 403
+        return False
+
+    wait_for(is_refused)
+
+
 # -- many objects
 
 
@@ -369,6 +396,7 @@ def test_uri_that_names_no_object_is_refused(uri, place, source, tmp_path):
         lambda: place.store.get(uri, tmp_path / "target"),
         lambda: place.store.stat(uri),
         lambda: place.store.delete(uri),
+        lambda: place.store.reading_url(uri, timedelta(minutes=1)),
     ):
         with pytest.raises(InvalidRequest):
             ask()

@@ -19,6 +19,7 @@ from tests.histories import (
     check_crashes,
     check_doubled_log,
     check_nothing_stuck,
+    check_released,
     check_replay,
     saved_when_broken,
 )
@@ -57,6 +58,7 @@ def test_invariants_hold_in_every_history(part, monkeypatch):
             history.run(data.draw(st.integers(0, 60)))
             history.finish()
             check_nothing_stuck(history.world)
+            check_released(history.world, history.released, history.made_up)
             check_replay(history.world)
             check_doubled_log(history.world)
             start = data.draw(st.integers(0, len(history.world.log)))

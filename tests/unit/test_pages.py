@@ -65,8 +65,10 @@ def test_pages_hold_the_members_of_the_whole_chain_in_order(actions):
 def test_neighbours_found_in_pages_are_those_of_the_whole_chain(actions):
     draft, chain = followed(actions)
     for one in map(member, DAYS):
-        found = pages.around(draft, cell(draft), one)
+        found = pages.around(draft, "a", "c", one)
         assert chains.following(found, one) == chains.following(chain, one)
+        assert chains.preceding(found, one) == chains.preceding(chain, one)
+        assert chains.holds(found, one) == chains.holds(chain, one)
         assert chains.followers(found, one) == chains.followers(chain, one)
         if one in chain.members:
             assert chains.links(found, one) == chains.links(chain, one)
