@@ -20,6 +20,7 @@ from streams.events import (
     TaskCreated,
 )
 from streams.model import (
+    Action,
     Delivery,
     Kind,
     Layer,
@@ -106,11 +107,13 @@ def _processed(row: int, day: int) -> Iterator[Event]:
     name = _scene(row, day)
     for tile in _tiles(row):
         task = process_task(_AREA, name, tile)
-        layers = (_layer(name, tile, "B04"), _layer(name, tile, "B05"))
+        layers = tuple(
+            _layer(name, tile, band, Action.INDEX) for band in ("B04", "B05")
+        )
         yield ProcessStarted(_AREA, task, 1, "worker-1")
         yield ProcessDone(_AREA, task, 1, "worker-1", layers)
 
 
-def _layer(scene: str, tile: str, name: str) -> Layer:
+def _layer(scene: str, tile: str, name: str, action: Action = Action.CREATE) -> Layer:
     uri = f"s3://ingester/{_AREA}/{scene}/tiles/{tile}/1/{name}.tif"
-    return Layer(name, "tif", uri, 1_000_000, "0" * 64)
+    return Layer(name, "tif", uri, 1_000_000, "0" * 64, action)

@@ -61,6 +61,9 @@ from streams.transitions import Course
 _AT_ONCE = 100
 _PER_FACT = 5
 
+# Facts after which no layer has a reader less: they are the most.
+_BEGINNINGS = (TaskCreated, DownloadStarted, ProcessStarted)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -90,7 +93,8 @@ def step(table: Table, fact: Envelope[Event], at: int) -> Step:
         return Step({}, (), unknown=str(error))
     area = fact.message.area
     advance(draft, area, _PER_FACT)
-    retention.let_go(draft)
+    if not isinstance(fact.message, _BEGINNINGS):
+        retention.let_go(draft)
     _close(draft, area, fact.id)
     return Step(draft.changed(at), tuple(draft.outgoing))
 

@@ -61,7 +61,8 @@ def waits_for(draft: Draft, row: ProcessRow) -> tuple[str, ...]:
     """Tasks that must be done before this tile can start; empty: it is ready."""
     scene = draft.download(row.download)
     needed = [] if _delivered(scene, row) else [scene.task]
-    links = wanted_links(draft, row)
+    # One that is gone keeps nobody waiting, nor does the reference in its place.
+    links = _links(draft, row)
     for neighbour in dict.fromkeys((links.previous, links.reference)):
         if neighbour and draft.process(neighbour).course.status is not Status.DONE:
             needed.append(neighbour)
@@ -70,14 +71,19 @@ def waits_for(draft: Draft, row: ProcessRow) -> tuple[str, ...]:
 
 def wanted_links(draft: Draft, row: ProcessRow) -> Links:
     """Previous and reference that a tile would be ordered with now."""
-    if not row.tile.cell:
-        return Links()
-    chain = pages.around(draft, row.area, row.tile.cell, member(row))
-    links = chains.links(chain, member(row))
+    links = _links(draft, row)
     if links.previous != links.reference and draft.process(links.previous).gone:
         # It comes too late to be built on that one: a side branch of the reference.
         return Links(links.reference, links.reference)
     return links
+
+
+def _links(draft: Draft, row: ProcessRow) -> Links:
+    """Those of its place in the chain, whatever became of their layers."""
+    if not row.tile.cell:
+        return Links()
+    chain = pages.around(draft, row.area, row.tile.cell, member(row))
+    return chains.links(chain, member(row))
 
 
 def member(row: ProcessRow) -> Member:

@@ -52,6 +52,8 @@ def discard(
     To be called once the report was taken up, or was not.
     """
     row = draft.task(event.task)
+    if isinstance(row, ProcessRow) and row.layers is layers:
+        return  # it counts, as mostly
     if event.attempt > row.course.attempt:
         return  # never ordered: no worker of ours
     known = {layer.uri for layer in _layers(row)}
@@ -117,7 +119,7 @@ def released(table: Table, task: str) -> list[LayerReleased]:
 
 def _after_process(draft: Draft, row: ProcessRow, old: object) -> None:
     """Look at the tiles whose layers may have lost a reader."""
-    if not isinstance(old, ProcessRow):
+    if not isinstance(old, ProcessRow) or old.course is row.course:
         return
     before, now = old.course.status, row.course.status
     lost = {old.previous} if before in _RUNNING and now is not before else set()
