@@ -23,10 +23,10 @@ from streams.model import Measure, Statistics
 _PIXELS = 1 << 20
 
 # A straight edge in the raster's CRS is none on the globe.
-_POINTS = 32
+_POINTS = 16
 _HALF_A_PIXEL = 0.5
-_DECIMALS = 6
-"""Of degrees: a decimetre."""
+_DECIMALS = 5
+"""Of degrees: a metre."""
 
 
 def measure(file: Path, uri: str, no_data: float | None) -> Measure:
@@ -57,7 +57,7 @@ def measure(file: Path, uri: str, no_data: float | None) -> Measure:
 def windows(raster: Any) -> Iterator[Window]:
     """Windows that cover a raster, made of its blocks."""
     height, width = raster.block_shapes[0]
-    rows = height * max(1, _PIXELS // (height * width))
+    rows = height * max(1, _PIXELS // (height * width * raster.count))
     for top in range(0, raster.height, rows):
         for left in range(0, raster.width, width):
             yield Window(
@@ -141,6 +141,8 @@ def _footprint(edges: _Edges, affine: Any, crs: Any) -> str:
     columns, rows = np.array(whole.exterior.coords).T
     x, y = affine * (columns, rows)
     longitude, latitude = map(np.array, transform(crs, "EPSG:4326", list(x), list(y)))
+    if not np.isfinite([longitude, latitude]).all():
+        return ""  # pixels beside the Earth, as a geostationary satellite sees them
     if longitude.max() - longitude.min() > 180:
         longitude[longitude < 0] += 360
     points = np.column_stack((longitude, latitude)).round(_DECIMALS)
