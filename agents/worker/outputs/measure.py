@@ -48,7 +48,8 @@ def measure(file: Path, uri: str, no_data: float | None) -> Measure:
             pixels = raster.read(window=window)
             valid = _is_valid(pixels, empty)
             for sums, values, kept in zip(bands, pixels, valid, strict=True):
-                sums.add(values[kept], kept.size)
+                # Most windows are valid as a whole: no copy of them is made.
+                sums.add(values if kept.all() else values[kept], kept.size)
             edges.add(window, np.any(valid, axis=0))
         footprint = _footprint(edges, raster.transform, raster.crs)
     return Measure(uri, footprint, tuple(sums.statistics() for sums in bands))
@@ -69,7 +70,9 @@ def windows(raster: Any) -> Iterator[Window]:
 
 
 def _is_valid(pixels: NDArray[Any], empty: float | None) -> NDArray[np.bool_]:
-    valid: NDArray[np.bool_] = ~np.isnan(pixels)
+    valid: NDArray[np.bool_] = np.ones(pixels.shape, bool)
+    if pixels.dtype.kind in "fc":
+        np.logical_not(np.isnan(pixels), out=valid)
     if empty is not None and not math.isnan(empty):
         valid &= pixels != empty
     return valid
