@@ -216,8 +216,8 @@ class Measure:
     uri: str
     """Of the layer."""
     footprint: str
-    """WKT, EPSG:4326, longitude first: hull of the valid pixels; empty: none, or the
-    raster has no CRS."""
+    """WKT, EPSG:4326, longitude first: hull of the valid pixels; empty: there is none,
+    or they are nowhere on Earth."""
     bands: tuple[Statistics, ...] = ()
 
 

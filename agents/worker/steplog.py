@@ -71,8 +71,8 @@ def kept_log(
     try:
         yield said
     except Exception as error:
-        shutil.rmtree(folder)
-        folder.mkdir()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
         try:
             desk.log = said.save(folder, uri_of, store)
         except (IngesterError, OSError) as later:

@@ -102,3 +102,16 @@ def test_layers_are_loaded_drawn_and_found_by_both_indexes(
             time = np.datetime64(item.datetime.replace(tzinfo=None))
             loaded = names["cube"]["B04"].sel(time=time)
             assert int(loaded.max()) == int(found.max()) == statistics["maximum"]
+
+
+def test_values_of_layers_are_shown_with_their_task(denmark):
+    done = [t for t in denmark.gateway.tasks(AREA) if t["status"] == "done"]
+    (task, *_) = [t["id"] for t in done if t["kind"] == "PROCESS"]
+    life = denmark.gateway.task(task)
+    layers = {layer["name"]: layer for layer in life["layers"]}
+    (band,) = layers["B04"]["bands"]
+    assert 0 < band["minimum"] < band["mean"] < band["maximum"] < 65536
+    assert 50 < band["valid_pct"] < 100
+    assert layers["B04"]["footprint"].startswith("POLYGON ((")
+    shown = denmark.command("task", task).stdout
+    assert f"{band['valid_pct']:g} % valid" in " ".join(shown.split())

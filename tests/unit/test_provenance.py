@@ -16,6 +16,7 @@ from msgspec import structs
 from agents.processor.indexers.stac import StacIndexer
 from agents.worker.graph.cog import write_cog
 from agents.worker.outputs.provenance import shown_config, software
+from agents.worker.outputs.tiff import write_tagged
 from agents.worker.workdir import Workshop
 from streams.model import Action
 from tests.processes import a_processor, an_index, copied, tile_order
@@ -152,7 +153,35 @@ def test_configuration_that_is_none_is_shown(tmp_path):
     assert shown_config({**plain, "workdir": str(tmp_path)}) == dict(
         sorted(plain.items())
     )
-    assert shown_config({"u": "http://h/p?sig=x"}) == {"u": "http://h/p?***"}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("http://h/p?sig=x", "http://h/p?***"),
+        ("see ftp://u:p@h/x and s3://b/k", "see ftp://***@h/x and s3://b/k"),
+        ("http://[bad?x", "http://[bad?***"),
+        ("host=h password=p user=u", "host=h password=*** user=u"),
+        ("a?b", "a?b"),
+    ],
+)
+def test_values_are_shown_without_what_may_be_secret_in_them(value, shown):
+    assert shown_config({"source": value}) == {"source": shown}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return a_raster(tmp_path_factory.mktemp("small") / "small.tif", size=16)
+
+
+@given(config=st.dictionaries(st.text(), st.text(), max_size=3))
+def test_any_configuration_is_read_back_from_the_tags(config, small):
+    target = small.with_name("tagged.tif")
+    write_tagged(
+        small, target, {"INGESTER_CONFIG": json.dumps(config, ensure_ascii=False)}
+    )
+    with rasterio.open(target) as raster:
+        assert json.loads(raster.tags()["INGESTER_CONFIG"]) == config
 
 
 def test_item_says_where_its_layers_come_from(tmp_path, cog):

@@ -23,10 +23,10 @@ from streams.model import Measure, Statistics
 _PIXELS = 1 << 20
 
 # A straight edge in the raster's CRS is none on the globe.
-_POINTS = 32
+_POINTS = 16
 _HALF_A_PIXEL = 0.5
-_DECIMALS = 6
-"""Of degrees: a decimetre."""
+_DECIMALS = 5
+"""Of degrees: a metre."""
 
 
 def measure(file: Path, uri: str, no_data: float | None) -> Measure:
@@ -48,7 +48,8 @@ def measure(file: Path, uri: str, no_data: float | None) -> Measure:
             pixels = raster.read(window=window)
             valid = _is_valid(pixels, empty)
             for sums, values, kept in zip(bands, pixels, valid, strict=True):
-                sums.add(values[kept], kept.size)
+                # Most windows are valid as a whole: no copy of them is made.
+                sums.add(values if kept.all() else values[kept], kept.size)
             edges.add(window, np.any(valid, axis=0))
         footprint = _footprint(edges, raster.transform, raster.crs)
     return Measure(uri, footprint, tuple(sums.statistics() for sums in bands))
@@ -57,7 +58,7 @@ def measure(file: Path, uri: str, no_data: float | None) -> Measure:
 def windows(raster: Any) -> Iterator[Window]:
     """Windows that cover a raster, made of its blocks."""
     height, width = raster.block_shapes[0]
-    rows = height * max(1, _PIXELS // (height * width))
+    rows = height * max(1, _PIXELS // (height * width * raster.count))
     for top in range(0, raster.height, rows):
         for left in range(0, raster.width, width):
             yield Window(
@@ -69,7 +70,9 @@ def windows(raster: Any) -> Iterator[Window]:
 
 
 def _is_valid(pixels: NDArray[Any], empty: float | None) -> NDArray[np.bool_]:
-    valid: NDArray[np.bool_] = ~np.isnan(pixels)
+    valid: NDArray[np.bool_] = np.ones(pixels.shape, bool)
+    if pixels.dtype.kind in "fc":
+        np.logical_not(np.isnan(pixels), out=valid)
     if empty is not None and not math.isnan(empty):
         valid &= pixels != empty
     return valid
@@ -141,6 +144,8 @@ def _footprint(edges: _Edges, affine: Any, crs: Any) -> str:
     columns, rows = np.array(whole.exterior.coords).T
     x, y = affine * (columns, rows)
     longitude, latitude = map(np.array, transform(crs, "EPSG:4326", list(x), list(y)))
+    if not np.isfinite([longitude, latitude]).all():
+        return ""  # pixels beside the Earth, as a geostationary satellite sees them
     if longitude.max() - longitude.min() > 180:
         longitude[longitude < 0] += 360
     points = np.column_stack((longitude, latitude)).round(_DECIMALS)

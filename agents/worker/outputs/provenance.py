@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 import rasterio
@@ -26,10 +25,19 @@ _HIDDEN = "***"
 
 _SECRET = re.compile(
     r"pass(?:word|wd|phrase)|secret|token|credential|signature"
-    r"|(?:api|access|private|account)[-_]?key|(?:^|[-_])(?:auth|key|pwd|pass)(?:[-_]|$)",
+    r"|(?:api|access|private|account)[-_]?key"
+    r"|(?:^|[-_])(?:auth|key|pwd|pass)(?:[-_]|$)",
     re.IGNORECASE,
 )
 """Configuration that holds a secret, by its name."""
+
+_USER = re.compile(r"(://)[^/\s]*@")
+_QUERY = re.compile(r"\?\S+")
+_PAIR = re.compile(
+    r"(\b[\w-]*(?:pass(?:word|wd)|secret|token|credential|signature|key|pwd)[\w-]*=)"
+    r"[^\s;&,]+",
+    re.IGNORECASE,
+)
 
 _FILES = frozenset({EngineName.PYTHON, EngineName.CMD, EngineName.SNAP})
 
@@ -118,14 +126,11 @@ def software() -> dict[str, str]:
 
 
 def _without_secrets(value: str) -> str:
-    """A URL's user and query may hold some."""
-    if "://" not in value:
-        return value
-    parts = urlsplit(value)
-    host = parts.netloc.rpartition("@")
-    user = f"{_HIDDEN}@" if host[1] else ""
-    query = f"?{_HIDDEN}" if parts.query else ""
-    return f"{parts.scheme}://{user}{host[2]}{parts.path}{query}"
+    """Users and queries of URLs may hold some, and so may `name=value` in a text."""
+    value = _USER.sub(rf"\1{_HIDDEN}@", value)
+    if "://" in value:
+        value = _QUERY.sub(f"?{_HIDDEN}", value)
+    return _PAIR.sub(rf"\1{_HIDDEN}", value)
 
 
 def _step(command: Command) -> str:

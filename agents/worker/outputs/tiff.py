@@ -73,6 +73,7 @@ class _Tiff:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._size = file.seek(0, 2)
         head = self.read(0, 16)
         mark, version = head[:2], head[2:4]
         if mark not in (b"II", b"MM"):
@@ -90,11 +91,10 @@ class _Tiff:
 
     def read(self, at: int, size: int) -> bytes:
         """These bytes of the file."""
-        self._file.seek(at)
-        found = self._file.read(size)
-        if len(found) != size:
+        if at + size > self._size:
             raise BadTiff(f"it ends before byte {at + size}")
-        return found
+        self._file.seek(at)
+        return self._file.read(size)
 
     def pack(self, number: int, size: int) -> bytes:
         """A number in so many bytes."""
@@ -187,7 +187,7 @@ def cog_problems(file: Path) -> list[str]:
 
 def _first(tiff: _Tiff, ifd: _Ifd, tag: int) -> int:
     entry = ifd.find(tag)
-    return 0 if entry is None else int(tiff.numbers(entry)[0])
+    return int(tiff.numbers(entry)[0]) if entry and entry.count else 0
 
 
 def _data_begins(tiff: _Tiff, ifd: _Ifd) -> int:

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from urllib3.exceptions import HTTPError
+
 from agents.worker.graph.engine import Call
 from agents.worker.graph.engines.command import tokens
 from agents.worker.graph.engines.process import LineReader, judge
@@ -91,6 +93,8 @@ class ContainerEngine:
 
     def run(self, call: Call) -> None:
         """Run the image; see `StepEngine.run`."""
+        from docker.errors import NotFound
+
         problem = image_problem(call.command, self.images)
         if problem:
             raise StepFatal(problem)
@@ -101,7 +105,8 @@ class ContainerEngine:
             try:
                 self._follow(container, call)
             finally:
-                self.client.remove_container(container, v=True, force=True)
+                with suppress(NotFound):
+                    self.client.remove_container(container, v=True, force=True)
 
     def _environment(self, call: Call) -> dict[str, str]:
         strange = [name for name in call.envs if name not in self.envs]
@@ -175,15 +180,17 @@ class ContainerEngine:
 
     def _read(self, container: str, call: Call) -> LineReader:
         """Its output by lines: frames of the stream hold parts of lines, or several."""
-        inlet, outlet = os.pipe()
         frames = self.client.logs(container, stream=True, follow=True)
+        inlet, outlet = os.pipe()
 
         def carry() -> None:
             with os.fdopen(outlet, "wb", buffering=0) as pipe:
                 # The connection may break: how the container ended is asked for.
-                with suppress(OSError):
+                try:
                     for frame in frames:
                         pipe.write(frame)
+                except (OSError, HTTPError) as error:
+                    call.log("warning", f"what it says is lost from here on: {error}")
 
         threading.Thread(target=carry, daemon=True).start()
         return LineReader(os.fdopen(inlet, "rb"), call.log, level_of)
