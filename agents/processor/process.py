@@ -60,6 +60,7 @@ class Processing:
     clock: Callable[[], datetime]
     step_memory_mb: int = 0
     step_cpus: int = 0
+    graph_digests: Sequence[str] = ()
 
     def begin(self, order: Envelope[ProcessOrder]) -> Facts:
         """The attempt is started."""
@@ -104,7 +105,8 @@ class Processing:
 
     def _process(self, m: ProcessOrder, desk: Desk) -> ProcessDone:
         begin = time.monotonic()
-        graph = load_graph(m.settings.tile_graph, self.graph_roots)
+        name = m.settings.tile_graph
+        graph = load_graph(name, self.graph_roots, self.graph_digests)
         with self.workshop.folder() as folder:
             work = folder / "work"
             work.mkdir()

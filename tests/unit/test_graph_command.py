@@ -103,7 +103,7 @@ def test_notes_are_about_what_may_be_right_elsewhere(ingester, graph):
         "workers load graphs below INGESTER_GRAPH_ROOTS",
         "needs the configuration 'dformat_out' (at $.processing_steps[0].args.dformat)",
         "$.processing_steps[0].args.before: nothing fetches 'mask' of T1",
-        "$.processing_steps[0].command: no function 'nobody' here",
+        "$.processing_steps[0].command: no function 'nobody' is registered",
         "$.processing_steps[1].engine: 'docker' is not installed here",
         "the engine 'native' is unknown to the Go ingester",
     ):
