@@ -37,7 +37,7 @@ def erode(source: Path, target: Path, no_data: float, iterations: int) -> None:
         raise ValueError(f"{iterations} iterations, expected 0 or more")
     with rasterio.open(source) as raster:
         pixels = raster.read()
-    valid: Mask = ~_is_nothing(pixels, no_data).all(axis=0)
+    valid: Mask = np.any(~_is_nothing(pixels, no_data), axis=0)
     kept = shrunk(footprint(valid), iterations)
     if not (valid & kept).any():
         raise StepFatal(f"{source} empty")
