@@ -159,6 +159,11 @@ class Settings(BaseSettings):
     graph_roots: Names = _of(
         (), "Folders whose graphs and commands may be run, beside ours.", "workers"
     )
+    graph_digests: Names = _of(
+        (),
+        "`sha256:…` of graphs and commands that may be run wherever they are.",
+        "workers",
+    )
     worker_dir: Path = _of(
         Path("/tmp/ingester"), "Work folders, one for each running task.", "workers"
     )
@@ -256,6 +261,7 @@ class Settings(BaseSettings):
         "catalogue_annotations",
         "catalogue_annotations_from",
         "catalogue_searches",
+        "graph_digests",
         "graph_roots",
         "janitor_roots",
         "downloader_providers",
@@ -268,6 +274,16 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(item.strip() for item in value.split(",") if item.strip())
+        return value
+
+    @field_validator("graph_digests")
+    @classmethod
+    def _are_digests(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [v for v in value if not re.fullmatch("sha256:[0-9a-fA-F]{64}", v)]
+        if wrong:
+            raise ValueError(
+                f"'{wrong[0]}', expected sha256: and 64 hexadecimal digits"
+            )
         return value
 
     @field_validator("topic_prefix")

@@ -17,6 +17,9 @@ from pydantic import SecretStr
 
 from agents import plugins
 from agents.settings import PREFIX, Settings
+from agents.worker.graph.check import indexed_layers
+from agents.worker.graph.load import library, load_graph
+from agents.worker.graph.model import EngineName, Graph, OutAction
 from agents.worker.graph.shape import json_schema
 from streams import contract
 from streams.codec import MESSAGES
@@ -63,6 +66,63 @@ the engine `native`. Keys are known in any case, unknown ones refused. Editors c
 complete with [graph.schema.json](graph.schema.json): name it as `$schema`.
 [Write a graph](../how-to/write-a-graph.md) shows how to check a graph, and what it
 would do, before anything runs."""
+
+_ABOUT_LIBRARY = """\
+A request names them as here, or as the Go ingester's payloads do
+(`library/graph/ExtractS2Bands.json`). Configuration is given by the request's
+`graph_config`. Those that need SNAP run on workers that have it:
+[run SNAP graphs](../how-to/run-snap-graphs.md). Graphs of one's own may use the scripts
+and SNAP graphs below by their file names; a file of the same name beside the graph, or
+below `INGESTER_GRAPH_ROOTS`, is taken first."""
+
+_LIBRARY = {
+    "CopyProductToStorage": "Keep the product as it came (for the downloader).",
+    "ExtractLandsatBands": "Bands of Landsat 8 and 9, numbers kept, as COG.",
+    "ExtractS2Bands": "Bands of Sentinel-2 as JPEG 2000, offset applied.",
+    "ExtractS2BandsCog": "Bands of Sentinel-2 as COG, offset applied; smaller, faster.",
+    "Pass": "Nothing.",
+    "PhrPreProcessing": "Both images of a Pléiades product (for the downloader).",
+    "PhrProcessing": "Index the images of a Pléiades product.",
+    "S1BackscatterCoherence": (
+        "Backscatter of a burst, and its coherence with the date before."
+    ),
+    "S1Clean": "Release what was kept for the next dates of a burst.",
+    "S1CoregExtract": "Lay a burst on the first of its series, and keep it so.",
+    "S1Preprocessing": (
+        "Cut a burst out of an SLC product, with precise orbit and calibration (for the"
+        " downloader)."
+    ),
+    "SpotPreProcessing": "Both images of a SPOT product (for the downloader).",
+    "SpotProcessing": "Index the images of a SPOT product.",
+}
+
+_SCRIPTS = {
+    "convert.py": (
+        "`--file-in`, `--file-out` (in place), `--range-in a,b`, "
+        "`--dformat-out dtype,nodata,min,max`, `--tiling` (256)",
+        "Range to range, clipped, halves up; no-data and NaN to the new no-data, "
+        "valid pixels beside it. A COG.",
+    ),
+    "create_cog.py": (
+        "`--filepath`, `--fileout` (in place), `--blocksize` (512), `--projection`",
+        "A COG, warped if asked.",
+    ),
+    "erodeMask.py": (
+        "`--file-in`, `--file-out` (in place), `--no-data` (0), `--iterations`",
+        "Takes so many pixels off the convex hull of what is valid; fatal when nothing "
+        "is left.",
+    ),
+    "extract_dimap.py": (
+        "`--workdir`, `--file-ms-out`, `--file-pan-out`, `--constellation` "
+        "(`PHR`, `SPOT`)",
+        "The images of a DIMAP product as COG.",
+    ),
+    "extract_s2.py": (
+        "`--workdir`, `--pattern-out` (`*` is the band)",
+        "The spectral bands of a Sentinel-2 product as JPEG 2000, at their finest "
+        "resolution; fatal when one is missing.",
+    ),
+}
 
 _ABOUT_PLUGINS = """\
 A plug-in is named where a list above asks for it, and gets as its options the variables
@@ -269,6 +329,64 @@ def graph() -> Iterator[str]:
         yield parts[name]["description"]
         yield ""
         yield from _members(parts[name], parts)
+    yield from _library()
+
+
+def _library() -> Iterator[str]:
+    """The graphs that come with us."""
+    graphs = [load_graph(name) for name in library()]
+    yield "## Graphs that come with it"
+    yield ""
+    yield from _ABOUT_LIBRARY.splitlines()
+    yield ""
+    rows = [
+        (
+            f"`{graph.name}`",
+            _LIBRARY[graph.name],
+            _reads(graph),
+            _code(indexed_layers(graph)),
+            _kept_layers(graph),
+            "yes" if any(s.engine is EngineName.SNAP for s in graph.steps) else "no",
+        )
+        for graph in graphs
+    ]
+    head = ("graph", "what it does", "reads", "indexes", "stores", "needs SNAP")
+    yield from _table(head, rows)
+    yield "### Their configuration"
+    yield ""
+    configured = [graph for graph in graphs if graph.config]
+    defaults = dict.fromkeys(pair for g in configured for pair in g.config.items())
+    rows = [
+        (
+            f"`{key}`",
+            f"`{json.dumps(value)}`",
+            _code([g.name for g in configured if g.config.get(key) == value]),
+        )
+        for key, value in defaults
+    ]
+    yield from _table(("key", "default", "graphs"), rows)
+    yield "### Their scripts"
+    yield ""
+    rows = [(f"`{name}`", *about) for name, about in _SCRIPTS.items()]
+    yield from _table(("script", "arguments", "what it does"), rows)
+
+
+def _reads(graph: Graph) -> str:
+    """Layers that are fetched, with the tile of each: T0, T1, T2."""
+    return ", ".join(
+        f"`{file.layer}` of T{position}"
+        for position, group in enumerate(graph.in_files)
+        for file in group
+    )
+
+
+def _kept_layers(graph: Graph) -> str:
+    kept = [o for group in graph.out_files for o in group]
+    return _code([o.layer for o in kept if o.action is OutAction.CREATE])
+
+
+def _code(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _members(part: dict[str, Any], parts: dict[str, Any]) -> Iterator[str]:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import psutil
+
 from agents.commands.gateway import Gateway
 from agents.commands.provision import prepare
 from agents.commands.publish import send_request
@@ -44,6 +46,14 @@ def wait_for(
             raise TimeoutError(f"no answer in {timeout_s:g} s")
         time.sleep(every_s)
     return answer
+
+
+def is_running(pid: int) -> bool:
+    """Is there such a process, and is it more than what nobody has asked about yet?"""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def free_port() -> int:

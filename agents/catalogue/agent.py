@@ -165,6 +165,7 @@ def open_catalogue(
         default_searches=settings.catalogue_searches,
         graph_roots=[Path(root) for root in settings.graph_roots],
         annotations_from=settings.catalogue_annotations_from,
+        graph_digests=settings.graph_digests,
         limit_downloads=settings.area_downloads,
         limit_processes=settings.area_processes,
         keeper=make_indexer(keeper, settings) if keeper else None,

@@ -78,6 +78,8 @@ class Catalogue:
     """Text of a posted document by its URI."""
     known: Known = field(default_factory=NothingKnown)
     """What is in the log already."""
+    graph_digests: Sequence[str] = ()
+    """Of files that may be run although they are below none of the roots."""
 
     def read(self, request: IngestionRequest) -> tuple[IngestionRequest, Posted]:
         """The document posted with a request, if any, and what the request is by it.
@@ -125,7 +127,9 @@ class Catalogue:
         """What keeps them from being ingested; and what is only strange."""
         warnings: list[str] = []
         parts = (
-            lambda: warnings.extend(check_graphs(request, self.graph_roots)),
+            lambda: warnings.extend(
+                check_graphs(request, self.graph_roots, self.graph_digests)
+            ),
             lambda: check_open(self.known, request.name),
             lambda: self._instances(request),
         )

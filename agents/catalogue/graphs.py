@@ -4,11 +4,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from agents import plugins
 from agents.worker.graph.check import (
     indexed_layers,
     known_config,
     missing_config,
     scene_graph_problems,
+    unregistered_steps,
 )
 from agents.worker.graph.load import load_graph
 from agents.worker.graph.model import Graph
@@ -16,7 +18,9 @@ from streams.errors import InvalidGraph, InvalidRequest
 from streams.orders import IngestionRequest
 
 
-def check_graphs(request: IngestionRequest, roots: Sequence[Path]) -> list[str]:
+def check_graphs(
+    request: IngestionRequest, roots: Sequence[Path], digests: Sequence[str] = ()
+) -> list[str]:
     """Load both graphs and hold them against the request.
 
     Returns:
@@ -26,8 +30,21 @@ def check_graphs(request: IngestionRequest, roots: Sequence[Path]) -> list[str]:
         InvalidRequest: with everything that is wrong.
     """
     problems: list[str] = []
-    scene = _load("$.scene_graph_name", request.scene_graph, roots, problems)
-    tile = _load("$.tile_graph_name", request.tile_graph, roots, problems)
+
+    def load(path: str, name: str) -> Graph | None:
+        try:
+            graph = load_graph(name, roots, digests)
+        except InvalidGraph as error:
+            problems.extend(
+                f"{path}: '{name}': {problem}" for problem in error.problems
+            )
+            return None
+        unknown = unregistered_steps(graph, plugins.names("step"))
+        problems.extend(f"{path}: '{name}': {problem}" for problem in unknown)
+        return graph
+
+    scene = load("$.scene_graph_name", request.scene_graph)
+    tile = load("$.tile_graph_name", request.tile_graph)
     graphs = [graph for graph in (scene, tile) if graph is not None]
     for graph in graphs:
         missing = missing_config(graph, request.graph_config)
@@ -40,16 +57,6 @@ def check_graphs(request: IngestionRequest, roots: Sequence[Path]) -> list[str]:
     if problems:
         raise InvalidRequest("payload", problems)
     return _unused_config(request, graphs)
-
-
-def _load(
-    path: str, name: str, roots: Sequence[Path], problems: list[str]
-) -> Graph | None:
-    try:
-        return load_graph(name, roots)
-    except InvalidGraph as error:
-        problems += [f"{path}: '{name}': {problem}" for problem in error.problems]
-        return None
 
 
 def _unknown_layers(request: IngestionRequest, tile: Graph) -> list[str]:

@@ -20,6 +20,7 @@ from agents.worker.graph.check import (
     loose_ends,
     missing_config,
     scene_graph_problems,
+    unregistered_steps,
 )
 from agents.worker.graph.engines import command, container, snap
 from agents.worker.graph.load import load_graph
@@ -143,18 +144,24 @@ def schema() -> None:
 
 def _load(file: str) -> Graph:
     """A graph by its name or its path; commands beside it and below our roots."""
-    roots = [Path(root) for root in load_settings().graph_roots]
+    settings = load_settings()
+    roots = [Path(root) for root in settings.graph_roots]
+    digests = settings.graph_digests
     path = Path(file)
-    if path.is_file():
-        graph = load_graph(str(path.resolve()), [*roots, path.resolve().parent])
-        allowed = [root.resolve() for root in roots]
-        if not any(path.resolve().is_relative_to(root) for root in allowed):
-            ERR.print(
-                "[yellow]note[/]: workers load graphs below INGESTER_GRAPH_ROOTS, "
-                "where this one is not"
-            )
-        return graph
-    return load_graph(file, roots)
+    if not path.is_file():
+        return load_graph(file, roots, digests)
+    whole = path.resolve()
+    graph = load_graph(str(whole), [*roots, whole.parent], digests)
+    try:
+        load_graph(str(whole), roots, digests)
+    except InvalidGraph as error:
+        ERR.print(
+            "[yellow]note[/]: workers load graphs below INGESTER_GRAPH_ROOTS, "
+            "where this one, or a command of it, is not"
+        )
+        for problem in error.problems:
+            ERR.print(f"  {problem}", markup=False, highlight=False, soft_wrap=True)
+    return graph
 
 
 def _refuse(graph: Graph, problems: list[str]) -> None:
@@ -165,14 +172,11 @@ def _refuse(graph: Graph, problems: list[str]) -> None:
 def _notes(graph: Graph, config: dict[str, str]) -> Iterator[str]:
     yield from missing_config(graph, config)
     yield from loose_ends(graph)
+    yield from unregistered_steps(graph, plugins.names("step"))
     for index, step in enumerate(graph.steps):
         path = f"$.processing_steps[{index}]"
         if step.engine not in plugins.names("engine"):
             yield f"{path}.engine: '{step.engine}' is not installed here"
-        native = step.engine is EngineName.NATIVE
-        if native and step.command not in plugins.names("step"):
-            known = ", ".join(plugins.names("step"))
-            yield f"{path}.command: no function '{step.command}' here, only: {known}"
     if any(step.engine is EngineName.DOCKER for step in graph.steps):
         yield from _notes_on_containers(graph)
     if any(step.engine is EngineName.NATIVE for step in graph.steps):

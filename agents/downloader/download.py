@@ -60,6 +60,7 @@ class Downloading:
     clock: Callable[[], datetime]
     step_memory_mb: int = 0
     step_cpus: int = 0
+    graph_digests: Sequence[str] = ()
 
     def begin(self, order: Envelope[DownloadOrder]) -> Facts:
         """The attempt is started."""
@@ -152,7 +153,7 @@ class Downloading:
         Raises:
             InvalidGraph: it cannot.
         """
-        graph = load_graph(name, self.graph_roots)
+        graph = load_graph(name, self.graph_roots, self.graph_digests)
         problems = scene_graph_problems(graph)
         if problems:
             raise InvalidGraph(name, problems)

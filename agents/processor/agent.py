@@ -27,6 +27,7 @@ def run(settings: Settings) -> None:
         storage_uri=settings.storage_uri,
         engines=cache(partial(plugins.make, "engine")),
         graph_roots=[Path(root) for root in settings.graph_roots],
+        graph_digests=settings.graph_digests,
         workshop=workshop,
         step_timeout_s=settings.step_timeout_s,
         step_memory_mb=settings.step_memory_mb,

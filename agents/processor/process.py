@@ -53,6 +53,7 @@ class Processing:
     clock: Callable[[], datetime]
     step_memory_mb: int = 0
     step_cpus: int = 0
+    graph_digests: Sequence[str] = ()
 
     def begin(self, order: Envelope[ProcessOrder]) -> Facts:
         """The attempt is started."""
@@ -107,7 +108,8 @@ class Processing:
         return [reply(order, failed, "processor", self.clock())]
 
     def _process(self, m: ProcessOrder, desk: Desk) -> ProcessDone:
-        graph = load_graph(m.settings.tile_graph, self.graph_roots)
+        name = m.settings.tile_graph
+        graph = load_graph(name, self.graph_roots, self.graph_digests)
         with (
             self.workshop.folder() as folder,
             kept_log(folder, partial(self._uri, m), self.store, desk) as said,

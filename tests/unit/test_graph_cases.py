@@ -4,6 +4,7 @@
 import pytest
 
 from agents.worker.graph.conditions import Condition
+from agents.worker.graph.load import load_graph
 from agents.worker.graph.model import EngineName, FileOf, Fixed, FromConfig, FromTile
 from agents.worker.graph.model import OutAction as Out
 from agents.worker.graph.model import TileKey as Key
@@ -167,3 +168,13 @@ def test_g13_whole_graph_is_read(graph):
     for one in (o for group in read.out_files for o in group):
         assert (one.data_format.exponent, one.bands) == (0, 0)
         assert one.error_condition is Condition.PASS
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["S1CoregExtract", "S1BackscatterCoherence", "CopyProductToStorage", "Pass"],
+    ids=["G14", "G15", "G16", "G17"],
+)
+def test_graph_file_of_the_library_is_read(name):
+    steps = {"S1CoregExtract": 2, "S1BackscatterCoherence": 13}
+    assert len(load_graph(f"library/{name}.json").steps) == steps.get(name, 0)

@@ -28,6 +28,7 @@ from streams.errors import (
     StepTransient,
 )
 from tests.graphs import a_context, a_graph
+from tests.system import is_running
 
 LONG_S = 60.0
 """No step of these tests takes so long: one that does must be ended."""
@@ -86,13 +87,6 @@ def until(condition, at_most_s=20.0):
     while not condition():
         assert time.monotonic() < end, "the condition never came"
         time.sleep(0.02)
-
-
-def is_running(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 # -- python and cmd: arguments, folder, lines

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Broken graphs: each is told what is wrong, and where."""
 
+import hashlib
 import json
 
 import pytest
@@ -25,6 +26,8 @@ def _outs(**changes):
 STEP = "$.processing_steps[0]"
 ARG = f"{STEP}.args.a"
 OUT = "$.out_files[0][0]"
+
+ZEROS = f"sha256:{'0' * 64}"
 
 # The document (text stands for itself), and what its only problem says.
 BROKEN = {
@@ -245,7 +248,7 @@ def test_every_problem_of_a_graph_is_told_at_once(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["Nothing", "gone.json", "/etc/hostname", "../secret.json", "a\0b", "", "linked"],
+    ["Nothing", "gone.json", "../secret.json", "a\0b", "", "linked"],
 )
 def test_graph_that_may_not_be_read_is_unknown(name, tmp_path):
     (tmp_path / "secret.json").write_text("{}")
@@ -254,6 +257,50 @@ def test_graph_that_may_not_be_read_is_unknown(name, tmp_path):
     (root / "linked").symlink_to(tmp_path / "secret.json")
     with pytest.raises(InvalidGraph, match="unknown; shipped: CopyProductToStorage, "):
         load_graph(name, [root])
+
+
+@pytest.mark.parametrize("name", ["/etc/hostname", "/etc/no-such-file"])
+def test_file_outside_of_the_roots_is_refused_whether_it_is_there_or_not(
+    name, tmp_path
+):
+    with pytest.raises(InvalidGraph) as caught:
+        load_graph(name, [tmp_path], [ZEROS])
+    assert caught.value.problems == (
+        f"may not be run: expected a file below {tmp_path} or with a digest of "
+        "INGESTER_GRAPH_DIGESTS",
+    )
+
+
+def test_file_with_a_digest_of_the_list_may_be_run_from_anywhere(tmp_path):
+    file = tmp_path / "graph.json"
+    file.write_text('{"config": {"a": "1"}}')
+    digest = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    assert load_graph(str(file), [], [ZEROS, digest]).config == {"a": "1"}
+    assert load_graph(str(file), [tmp_path / "other"], [digest.upper()]).steps == ()
+
+
+def test_file_that_changed_since_its_digest_was_taken_is_refused(tmp_path):
+    file = tmp_path / "graph.json"
+    file.write_text("{}")
+    digest = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    file.write_text("{ }")
+    with pytest.raises(InvalidGraph, match="may not be run"):
+        load_graph(str(file), [], [digest])
+
+
+def test_command_outside_of_the_roots_needs_a_digest_of_its_own(tmp_path):
+    script = tmp_path / "elsewhere/script.py"
+    script.parent.mkdir()
+    script.write_text("print()")
+    root = tmp_path / "root"
+    root.mkdir()
+    step = {"engine": "python", "command": str(script)}
+    (root / "g.json").write_text(json.dumps({"processing_steps": [step]}))
+    with pytest.raises(InvalidGraph, match=r"script\.py' is no file below .*root or"):
+        load_graph("g.json", [root], [ZEROS])
+    digest = f"sha256:{hashlib.sha256(script.read_bytes()).hexdigest()}"
+    graph = load_graph("g.json", [root], [digest])
+    assert graph.steps[0].command == str(script)
 
 
 def test_graph_of_no_root_is_told_which_setting_names_them():

@@ -18,6 +18,7 @@ from streams.events import ProcessFailed
 from streams.failures import Failure
 from tests.graphs import an_output
 from tests.processes import TASK, a_processor, an_index, tile_order
+from tests.system import is_running, wait_for
 from tests.trades import AREA, failed, left_behind, put_layer, stored
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +103,8 @@ def test_step_that_takes_too_long_is_ended_with_what_it_started(tmp_path):
     assert fact.failure is Failure.STEP_FAILED
     assert "took longer than 1.5 s" in fact.message
     assert fact.duration_s >= 1.5
-    assert not os.path.exists(f"/proc/{(tmp_path / 'pid').read_text()}")
+    pid = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not is_running(pid))
     told(fact, tmp_path)
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be wrong with a graph where it is used. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from agents.worker.graph.conditions import Condition, compares_tiles
 from agents.worker.graph.model import (
     WORKDIR_KEY,
+    EngineName,
     FileOf,
     FromConfig,
     FromTile,
@@ -56,6 +57,17 @@ def loose_ends(graph: Graph) -> list[str]:
         if isinstance(argument, FileOf)
         and argument.position > 0
         and not fetched[argument.position] & {argument.layer, "*", "__product__"}
+    ]
+
+
+def unregistered_steps(graph: Graph, registered: Collection[str]) -> list[str]:
+    """Native functions that the graph names and that nobody registered."""
+    known = ", ".join(sorted(registered)) or "none"
+    return [
+        f"$.processing_steps[{index}].command: no function '{step.command}' is "
+        f"registered, only: {known}"
+        for index, step in enumerate(graph.steps)
+        if step.engine is EngineName.NATIVE and step.command not in registered
     ]
 
 

@@ -3,7 +3,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -41,31 +41,35 @@ from agents.worker.graph.shape import (
 )
 from streams.errors import InvalidGraph
 
-LIBRARY = files("agents.worker.graph") / "library"
+LIBRARY = Path(str(files("agents.worker.graph") / "library")).resolve()
 
 _OF_FILES = frozenset({EngineName.PYTHON, EngineName.CMD, EngineName.SNAP})
 """Engines whose command is a file."""
 
 
-def load_graph(name: str, roots: Sequence[Path] = ()) -> Graph:
-    """The graph of that name: of our library, or a file below one of the roots.
+def load_graph(
+    name: str, roots: Sequence[Path] = (), digests: Collection[str] = ()
+) -> Graph:
+    """The graph of that name: of our library, or a file that may be run.
 
     Args:
         name: `Pass`, `library/graph/Pass.json`, or a path, absolute or below a root.
         roots: folders whose graphs and commands may be run.
+        digests: `sha256:…` of graphs and commands that may be run wherever they are.
 
     Raises:
         InvalidGraph: there is none, it may not be run, or it is wrong; with every
             problem, each beginning with its JSON path.
     """
-    text, folder = _text(name, roots)
+    allowed = _Allowed(roots, digests)
+    text, folder = _text(name, allowed)
     document = _document(name, text)
     try:
         shape = GraphShape.model_validate(document)
     except ValidationError as error:
         raise InvalidGraph(name, [_problem(item) for item in error.errors()]) from None
     problems: list[str] = []
-    graph = _graph(name, shape, _Commands(roots, folder, problems), document)
+    graph = _graph(name, shape, _Commands(allowed, folder, problems), document)
     problems += _wrong_conditions(graph)
     problems += _wrong_formats(graph)
     if problems:
@@ -75,12 +79,38 @@ def load_graph(name: str, roots: Sequence[Path] = ()) -> Graph:
 
 def library() -> list[str]:
     """Names of the graphs that we ship."""
-    found = (entry.name for entry in LIBRARY.iterdir())
-    return sorted(n.removesuffix(".json") for n in found if n.endswith(".json"))
+    return sorted(path.stem for path in LIBRARY.glob("*.json"))
 
 
-def _text(name: str, roots: Sequence[Path]) -> tuple[bytes, Path | None]:
-    """The file's content, and its folder when it is not ours."""
+class _Allowed:
+    """What may be run: files below the roots, and those with a digest of the list."""
+
+    def __init__(self, roots: Sequence[Path], digests: Collection[str]) -> None:
+        self.roots = roots
+        self._resolved = [root.resolve() for root in roots]
+        self._digests = {digest.lower() for digest in digests}
+
+    def __call__(self, path: Path) -> bool:
+        """May it be run? Its path has its links followed."""
+        if not path.is_file():
+            return False
+        if any(path.is_relative_to(root) for root in self._resolved):
+            return True
+        return bool(self._digests) and _digest(path) in self._digests
+
+    def __str__(self) -> str:
+        below = ", ".join(map(str, self.roots))
+        roots = f"below {below}" if below else "(INGESTER_GRAPH_ROOTS is empty)"
+        return f"{roots} or with a digest of INGESTER_GRAPH_DIGESTS"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _text(name: str, allowed: _Allowed) -> tuple[bytes, Path]:
+    """The file's content, and its folder."""
     short = name.rpartition("/")[2].removesuffix(".json")
     if short in library() and name in (
         short,
@@ -88,22 +118,23 @@ def _text(name: str, roots: Sequence[Path]) -> tuple[bytes, Path | None]:
         f"library/{short}.json",
         f"library/graph/{short}.json",
     ):
-        return (LIBRARY / f"{short}.json").read_bytes(), None
-    for path in _places(name, roots):
-        if path.is_file():
+        return (LIBRARY / f"{short}.json").read_bytes(), LIBRARY
+    for path in _places(name, allowed.roots):
+        if allowed(path):
             return path.read_bytes(), path.parent
-    below = ", ".join(map(str, roots)) or "no folder (INGESTER_GRAPH_ROOTS is empty)"
+    # The same whether or not there is such a file: nobody learns what files there are.
+    if Path(name).is_absolute():
+        raise InvalidGraph(name, [f"may not be run: expected a file {allowed}"])
     known = ", ".join(library())
-    raise InvalidGraph(name, [f"unknown; shipped: {known}; files below: {below}"])
+    raise InvalidGraph(name, [f"unknown; shipped: {known}; or a file {allowed}"])
 
 
 def _places(name: str, roots: Sequence[Path]) -> list[Path]:
-    """Where a file of that name may lie: below a root, links followed."""
+    """Where a file of that name may lie, links followed."""
     if "\0" in name:
         return []
-    places = [(root / name).resolve() for root in roots]
-    allowed = [root.resolve() for root in roots]
-    return [p for p in places if any(p.is_relative_to(root) for root in allowed)]
+    bases = list(roots) or ([Path("/")] if Path(name).is_absolute() else [])
+    return [(base / name).resolve() for base in bases]
 
 
 def _document(name: str, text: bytes) -> dict[str, Any]:
@@ -124,28 +155,38 @@ def _no_constant(text: str) -> None:
 class _Commands:
     """Finds the files of steps, and notes those that may not be run."""
 
-    def __init__(
-        self, roots: Sequence[Path], folder: Path | None, problems: list[str]
-    ) -> None:
-        self._roots = [*([folder] if folder else []), *roots]
-        self._allowed = roots
+    def __init__(self, allowed: _Allowed, folder: Path, problems: list[str]) -> None:
+        self._allowed = allowed
+        self._folder = folder
         self._problems = problems
 
     def find(self, step: StepShape, index: int) -> str:
         """The command with its whole path."""
         if step.engine not in _OF_FILES:
             return step.command
-        allowed = [root.resolve() for root in self._allowed]
-        for root in self._roots:
-            path = (root / step.command).resolve()
-            if path.is_file() and any(path.is_relative_to(a) for a in allowed):
+        for path in self._places(step.command):
+            if path.is_relative_to(LIBRARY) or self._allowed(path):
                 return str(path)
-        below = ", ".join(map(str, self._allowed)) or "no folder"
         self._problems.append(
-            f"$.processing_steps[{index}].command: '{step.command}' is no file below "
-            f"{below}"
+            f"$.processing_steps[{index}].command: '{step.command}' is no file "
+            f"{self._allowed}"
         )
         return step.command
+
+    def _places(self, command: str) -> Iterator[Path]:
+        """Beside the graph, below the roots, and last those that we ship."""
+        if "\0" in command:
+            return
+        for base in (self._folder, *self._allowed.roots):
+            path = (base / command).resolve()
+            if path.is_file():
+                yield path
+        yield from (p for p in _shipped() if p.name == Path(command).name)
+
+
+def _shipped() -> list[Path]:
+    """Scripts and SNAP graphs that come with our graphs."""
+    return sorted([*LIBRARY.glob("scripts/[!_]*.py"), *LIBRARY.glob("snap/*.xml")])
 
 
 def _graph(

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write a raster as a Cloud Optimized GeoTIFF, if wanted in another projection."""
+
+from pathlib import Path
+from typing import Any
+
+import rasterio.shutil
+from rasterio._err import CPLE_BaseError  # no public name, and no RasterioError
+from rasterio.errors import RasterioIOError
+
+from agents.worker.graph.scripting import Options, replacing, run
+
+BLOCK = 512
+
+
+def create_cog(
+    source: Path, target: Path, block: int = BLOCK, projection: str = ""
+) -> None:
+    """Copy a raster to a Cloud Optimized GeoTIFF.
+
+    Args:
+        source: any raster that GDAL reads.
+        target: to be created or replaced; may be the source.
+        block: width and height of its tiles, pixels.
+        projection: CRS to warp to, for example `EPSG:32632`; empty: as it is.
+
+    Raises:
+        ValueError: a block size that no TIFF can have.
+        RasterioIOError: the source cannot be read, or the target written.
+    """
+    if block <= 0 or block % 16:
+        raise ValueError(f"block size {block}, expected a multiple of 16")
+    options: dict[str, Any] = {
+        "BLOCKSIZE": block,
+        "COMPRESS": "ZSTD",
+        "PREDICTOR": "YES",
+        "SPARSE_OK": "TRUE",
+        "BIGTIFF": "IF_SAFER",
+    }
+    if projection:
+        options["TARGET_SRS"] = projection
+    with replacing(target) as made:
+        try:
+            rasterio.shutil.copy(source, made, driver="COG", **options)
+        except CPLE_BaseError as error:
+            raise RasterioIOError(str(error)) from error
+
+
+def main() -> None:
+    """Do as the options say."""
+    options = Options(__doc__)
+    options.add_argument("--filepath", type=Path, required=True, help="the raster")
+    options.add_argument("--fileout", type=Path, help="the result (in its place)")
+    options.add_argument("--blocksize", type=int, default=BLOCK, help="of its tiles")
+    options.add_argument("--projection", default="", help="CRS to warp to (its own)")
+    given = options.parse_args()
+    create_cog(
+        given.filepath,
+        given.fileout or given.filepath,
+        given.blocksize,
+        given.projection,
+    )
+
+
+if __name__ == "__main__":
+    run(main)
