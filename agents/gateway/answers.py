@@ -82,6 +82,12 @@ class Refusal(BaseModel):
     at: datetime
 
 
+class RefusedArea(Refusal):
+    """The last refusal of an area that has nothing else."""
+
+    area: str
+
+
 class AreaSummary(AreaAnswer):
     """An area in numbers."""
 

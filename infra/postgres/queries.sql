@@ -380,6 +380,14 @@ where task.area = %(area)s and task.kind = %(kind)s and task.id > %(after)s
 order by task.id
 limit %(limit)s
 
+-- name: refused_areas
+-- Names for which nothing but refusals is known, the newest first.
+select distinct on (refusal.area) refusal.area, ingestion, problems, at from refusal
+left join area on area.name = refusal.area
+where area.name is null
+order by refusal.area, at desc
+limit 100
+
 -- name: running_tasks
 -- What workers are busy with, the longest first.
 select id, area, kind, attempt, worker, started_at from task

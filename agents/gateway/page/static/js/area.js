@@ -26,7 +26,8 @@ export async function show(root, [name, tab = "tasks"], query, signal) {
     Object.entries(TABS).map(([key, [title]]) => h("a", { href: links.area(name, key), "aria-current": key === tab ? "page" : null }, title)),
   );
   fill(root, head, tabs, body);
-  await following(signal, async () => drawHead(head, await get(url(["areas", name]), { signal })));
+  const draw = tab === "tasks" ? drawWhole : drawTitle;
+  await following(signal, async () => draw(head, await get(url(["areas", name]), { signal })));
   const view = await (TABS[tab] ?? TABS.tasks)[1]();
   signal.throwIfAborted();
   try {
@@ -37,8 +38,8 @@ export async function show(root, [name, tab = "tasks"], query, signal) {
   }
 }
 
-function drawHead(head, area) {
-  const counts = sum(area);
+/** The title, what can be done, and how far it is in a line: pictures need the room. */
+function drawTitle(head, area, more = slim(area)) {
   const running = ["running", "needs-attention", "paused", "new"].includes(area.status);
   fill(
     head,
@@ -58,6 +59,18 @@ function drawHead(head, area) {
         area.state && h("a", { class: "button may-operate", href: `#/new?${new URLSearchParams({ from: area.name })}` }, "Ask again"),
       ),
     ),
+    more,
+  );
+}
+
+function slim(area) {
+  const counts = sum(area);
+  const total = Object.values(counts).reduce((a, b) => a + b, 0);
+  return h("div", { class: "slim" }, bar(counts), h("span", { class: "small soft" }, `${many(counts.done + counts.failed)} of ${many(total)} ended, ${rate(area.progress.tasks_per_s)}`));
+}
+
+function drawWhole(head, area) {
+  drawTitle(head, area, [
     h(
       "div",
       { class: "card" },
@@ -65,7 +78,7 @@ function drawHead(head, area) {
     ),
     area.failures.length > 0 && h("div", { class: "card" }, h("h2", {}, "Failures by cause"), area.failures.map((cause) => causeLine(area, cause))),
     area.refusals.map((refusal) => h("div", { class: "problem" }, h("b", {}, `Request refused ${instant(refusal.at)}: `), refusal.problems.join("\n"))),
-  );
+  ]);
 }
 
 function act(words, wish, area, kind) {

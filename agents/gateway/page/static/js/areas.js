@@ -28,7 +28,10 @@ export async function show(root, _parts, query, signal) {
     if (!wanted.length) fill(list, h("li", {}, nothing("No area here. ", h("a", { href: "#/new", class: "may-operate" }, "Ask for one"))));
     return wanted;
   };
+  const refused = h("div");
   const refresh = async () => {
+    const refusals = await get("/refusals", { signal });
+    fill(refused, refusals.length > 0 && h("details", { class: "card", open: refusals.length < 4 }, h("summary", {}, `${counted(refusals.length, "request")} refused, with nothing ingested since`), refusals.map((one) => h("p", { class: "small wide" }, h("a", { href: links.area(one.area) }, one.area), ` ${instant(one.at)}: `, one.problems.join("; ")))));
     const word = search.value.trim();
     const pattern = word && !/[*?]/.test(word) ? `*${word}*` : word;
     const found = await answer(url(["areas"], { pattern, limit: 1000 }), { signal });
@@ -50,6 +53,7 @@ export async function show(root, _parts, query, signal) {
     h("div", { class: "head" }, h("h1", {}, "Areas"), total, h("div", { class: "acts" }, h("a", { class: "button main-act may-operate", href: "#/new" }, "New area"))),
     h("div", { class: "filters" }, h("label", {}, "Name", search), h("label", {}, "State", states)),
     list,
+    refused,
   );
   await following(signal, refresh);
 }

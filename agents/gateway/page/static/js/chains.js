@@ -66,7 +66,8 @@ export async function show(root, area, _query, signal) {
     if (first) {
       pane.whenSized(() => {
         const { dates, cells } = view.board;
-        pane.k = Math.max(Math.min((pane.width - LABELS_PX - 12) / Math.max(dates.length, 1), (pane.height - DATES_PX - 12) / Math.max(cells.length, 1), 34), 6);
+        const [wide, high] = [(pane.width - LABELS_PX - 60) / Math.max(dates.length, 1), (pane.height - DATES_PX - 12) / Math.max(cells.length, 1)];
+        pane.k = Math.max(Math.min(wide, Math.max(high, 20), 34), 5);
         pane.x = -LABELS_PX / pane.k;
         pane.y = -DATES_PX / pane.k;
         pane.ask();

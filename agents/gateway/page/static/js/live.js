@@ -97,14 +97,10 @@ export async function following(signal, show) {
     running = false;
     later(wanted ? SOON_MS : SLOWLY_MS);
   };
+  // The first time an error is the caller's: there is nothing to show yet.
+  await show();
   const moved = () => (running ? (wanted = true) : later(SOON_MS));
   live.addEventListener("moved", moved, { signal });
   signal.addEventListener("abort", () => clearTimeout(timer));
-  running = true;
-  try {
-    await show();
-  } finally {
-    running = false;
-    later(wanted ? SOON_MS : SLOWLY_MS);
-  }
+  later(SLOWLY_MS);
 }

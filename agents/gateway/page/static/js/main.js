@@ -55,6 +55,8 @@ async function show() {
   } catch (error) {
     if (error.name === "AbortError" || signal.aborted || error.status === 401) return;
     fill(main, problem(error), h("p", {}, h("a", { href: "#/" }, "All areas")));
+    // What is not there may come; what did not answer may be back.
+    live.addEventListener("moved", show, { once: true, signal });
   }
 }
 

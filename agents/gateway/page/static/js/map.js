@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the tasks of an area lie, coloured by status. Tasks of one footprint are one
-// shape in the colour of the most urgent; a click lists them.
+// shape, in the colour of the most urgent; a click lists them.
 
 import { get, url } from "./api.js";
 import { chip, fill, h, nothing } from "./dom.js";
@@ -14,6 +14,9 @@ import { When } from "./when.js";
 
 const AT_ONCE = 5000;
 const LISTED = 60;
+
+// A place where some tiles are done is green, the more of them the more.
+const COLOURED = ["failed", "retry", "pending", "done", "new"];
 
 /** The tab. */
 export async function show(root, area, query, signal) {
@@ -111,11 +114,12 @@ function group(view) {
     let shape = shapes.get(wkt);
     if (!shape) {
       const rings = known.get(wkt)?.rings ?? ringsOfWkt(wkt);
-      shape = { wkt, rings, box: boxOf(rings), status, tasks: [] };
+      shape = { wkt, rings, box: boxOf(rings), status, tasks: [], done: 0 };
       shapes.set(wkt, shape);
     }
     shape.tasks.push({ id, day, status });
-    if (URGENT.indexOf(status) < URGENT.indexOf(shape.status)) shape.status = status;
+    shape.done += status === "done";
+    if (COLOURED.indexOf(status) < COLOURED.indexOf(shape.status)) shape.status = status;
   }
   view.shapes = [...shapes.values()];
 }
@@ -123,14 +127,17 @@ function group(view) {
 function draw(context, pane, ground, view) {
   ground.draw(context);
   const here = [...pane.point(0, 0), ...pane.point(pane.width, pane.height)];
-  for (const status of URGENT.toReversed()) {
-    context.beginPath();
-    for (const shape of view.shapes) {
-      if (shape.status === status && meets(shape.box, here)) trace(context, pane, shape.rings);
-    }
+  for (const status of COLOURED.toReversed()) {
+    const some = view.shapes.filter((shape) => shape.status === status && meets(shape.box, here));
     context.fillStyle = context.strokeStyle = pane.colour(status);
-    context.globalAlpha = status === "done" ? 0.16 : 0.3;
-    context.fill();
+    for (const shape of some) {
+      context.beginPath();
+      trace(context, pane, shape.rings);
+      context.globalAlpha = status === "new" ? 0.12 : 0.1 + 0.35 * (status === "done" ? shape.done / shape.tasks.length : 0.8);
+      context.fill();
+    }
+    context.beginPath();
+    for (const shape of some) trace(context, pane, shape.rings);
     context.globalAlpha = 0.9;
     context.lineWidth = 1;
     context.stroke();
@@ -172,7 +179,7 @@ function list(side, shape) {
   return fill(
     side,
     h("h2", {}, counted(tasks.length, "task"), " here"),
-    tasks.slice(0, LISTED).map((task) => h("div", { class: "small wide" }, chip(task.status), ` ${task.day} `, h("a", { href: links.task(task.id) }, short(task.id)))),
+    tasks.slice(0, LISTED).map((task) => h("div", { class: "small wide" }, h("a", { href: links.task(task.id), title: task.id }, `${task.day} ${task.id.split("/").at(-1)}`), " ", chip(task.status))),
     tasks.length > LISTED && h("p", { class: "soft" }, `and ${many(tasks.length - LISTED)} later ones`),
   );
 }

@@ -89,12 +89,12 @@ function row(task, chosen, changed) {
   const why = task.failure ? `${task.failure}: ${task.message}` : task.message;
   return [
     ...(may("operate") ? [box] : []),
-    h("a", { href: links.task(task.id) }, short(task.id)),
+    ["small wide", h("a", { href: links.task(task.id) }, short(task.id))],
     chip(task.status),
-    day(task.acquired_at),
+    ["day", day(task.acquired_at)],
     ["number", task.attempt || ""],
-    ["soft", task.worker],
-    ["soft", instant(task.ended_at)],
+    ["soft day", task.worker],
+    ["soft day", instant(task.ended_at)],
     ["", h("div", { class: "clip soft", title: why }, why)],
   ];
 }
