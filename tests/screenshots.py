@@ -20,7 +20,7 @@ from infra.kafka.writer import Writer
 from streams.codec import pack
 from streams.events import AreaPaused, IngestionRefused
 from streams.topics import TASKS, key_of
-from tests.areas import a_document, facts
+from tests.areas import facts
 from tests.browser import Watched, chromium
 from tests.landsat import make_product
 from tests.scenery import scenery

@@ -28,7 +28,7 @@ Raises:
     responses=NOT_FOUND,
 )
 async def explanation(task: str, request: Request) -> Any:
-    """Why a task is where it is: the task, and those to the one it waits for at last."""
+    """Why a task is where it is: the task, and what it waits for to the last."""
     explain: Explain = request.app.state.explain
     try:
         steps = await asyncio.to_thread(explain, task)

@@ -74,7 +74,7 @@ function drawWhole(head, area) {
     h(
       "div",
       { class: "card" },
-      h("div", { class: "columns" }, ["downloads", "processes"].map((kind) => tally(area, kind)), h("div", { class: "small" }, h("h3", {}, "Pace"), facts(area))),
+      h("div", { class: "columns" }, ["downloads", "processes"].map((kind) => tally(area, kind)), h("div", { class: "small" }, h("h2", {}, "Pace"), facts(area))),
     ),
     area.failures.length > 0 && h("div", { class: "card" }, h("h2", {}, "Failures by cause"), area.failures.map((cause) => causeLine(area, cause))),
     area.refusals.map((refusal) => h("div", { class: "problem" }, h("b", {}, `Request refused ${instant(refusal.at)}: `), refusal.problems.join("\n"))),
@@ -92,7 +92,7 @@ function tally(area, kind) {
   return h(
     "div",
     {},
-    h("h3", {}, kind === "downloads" ? "Downloads" : "Processing", h("span", { class: "soft" }, ` ${many(total)}`)),
+    h("h2", {}, kind === "downloads" ? "Downloads" : "Processing", h("span", { class: "soft" }, ` ${many(total)}`)),
     bar(counts),
     h(
       "div",

@@ -27,7 +27,11 @@ export class Facts {
 
   async #page(before, trail) {
     const query = { type: this.type.value, text: this.text.value, before, limit: LIMIT };
+    this.turn = (this.turn ?? 0) + 1;
+    const { turn } = this;
     const { facts, next } = await patiently(url(["areas", this.area, "facts"], query), () => {}, this.signal);
+    // A later question was answered before this one.
+    if (turn !== this.turn) return;
     const rows = facts.map((fact) => [
       ["number", h("button", { type: "button", "aria-label": `Read fact ${fact.place}`, onclick: () => this.#read(fact) }, many(fact.place))],
       ["soft", instant(fact.time)],

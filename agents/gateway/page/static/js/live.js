@@ -11,6 +11,7 @@ const LONGEST_PAUSE_MS = 8000;
 class Live extends EventTarget {
   state = "connecting";
   heardAt = null;
+  trouble = "";
   #abort = null;
   #pause = 500;
 
@@ -26,6 +27,13 @@ class Live extends EventTarget {
       await new Promise((done) => setTimeout(done, this.#pause));
       this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
     }
+  }
+
+  /** What keeps the view from being up to date; empty: nothing. */
+  tell(trouble) {
+    if (trouble === this.trouble) return;
+    this.trouble = trouble;
+    this.dispatchEvent(new Event("state"));
   }
 
   /** Begin anew at once: somebody signed in. */
@@ -90,9 +98,9 @@ export async function following(signal, show) {
     wanted = false;
     try {
       await show();
+      live.tell("");
     } catch (error) {
-      // Lost: the banner says so, and what is shown is greyed. Anything else is told once.
-      if (error.name !== "AbortError") console.warn(error);
+      if (error.name !== "AbortError" && error.status !== 401) live.tell(error.message);
     }
     running = false;
     later(wanted ? SOON_MS : SLOWLY_MS);

@@ -33,13 +33,13 @@ function drawWorkers({ running, waiting }) {
     h("h2", {}, "What runs"),
     running.length
       ? table(
-          ["Worker", "Task", "Area", "Attempt", ["number", "For"]],
+          ["Worker", "Task", "Area", ["number", "Attempt"], ["number", "For"]],
           running.map((one) => [one.worker, h("a", { href: links.task(one.id) }, short(one.id)), h("a", { href: links.area(areaOf(one.id)) }, one.area), ["number", one.attempt], ["number", lasting(between(one.started_at, new Date()))]]),
           { label: "What runs" },
         )
       : nothing("No worker is busy."),
     waiting.length > 0 && [
-      h("h3", {}, "Ordered, and begun by nobody"),
+      h("h3", { class: "gap" }, "Ordered, and begun by nobody"),
       h("div", { class: "counts" }, waiting.map((one) => h("a", { href: links.area(one.area, "tasks", { status: "pending", kind: one.kind }) }, `${one.area}: ${counted(one.tasks, one.kind.toLowerCase(), one.kind === "PROCESS" ? "processes" : "downloads")}`))),
     ],
   ];
@@ -81,7 +81,7 @@ function drawLetters({ letters }) {
     h("h2", {}, "Dead letters"),
     letters.length
       ? table(
-          ["Place", "From", "Key", "Cause", "Says", ""],
+          ["Place", "From", "Key", "Cause", "Says", "Acts"],
           letters.map((one) => [one.place, `${one.topic} ${one.partition}@${one.offset}`, ["wide", one.key], one.cause, ["wide soft", one.message.slice(0, 300)], h("div", { class: "acts" }, h("button", { type: "button", data: { keep: `see ${one.place}` }, onclick: () => see(one) }, "See"), may("operate") && h("button", { type: "button", data: { keep: one.place }, onclick: () => again(one) }, "Send again"))]),
           { label: "Dead letters" },
         )

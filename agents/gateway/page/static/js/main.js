@@ -30,6 +30,7 @@ async function show() {
   shown.abort();
   shown = new AbortController();
   const { signal } = shown;
+  live.tell("");
   const here = parts.slice(0, 2).join("/");
   const same = here === place;
   place = here;
@@ -70,13 +71,13 @@ function showState() {
   }
   badge.title = at ? `Heard at ${at}Z` : "";
   const isLost = live.state === "lost" && document.body.dataset.role !== undefined;
-  if (lost.hidden === isLost) {
-    lost.hidden = !isLost;
-    lost.textContent = isLost
-      ? `Connection lost. What you see is as it was at ${at || "an unknown time"}Z; trying again.`
-      : "";
+  const old = `What you see is as it was${at ? ` at ${at}Z` : ""}; trying again.`;
+  const words = isLost ? `Connection lost. ${old}` : live.trouble && `Not up to date: ${live.trouble}. ${old}`;
+  if (lost.textContent !== words) {
+    lost.hidden = !words;
+    lost.textContent = words;
   }
-  document.body.toggleAttribute("data-stale", isLost);
+  document.body.toggleAttribute("data-stale", Boolean(words));
 }
 
 function theme(word) {

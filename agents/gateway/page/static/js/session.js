@@ -48,9 +48,8 @@ async function entered() {
   try {
     await identify();
   } catch (error) {
+    // A token that is not known: the gate has asked for another one already.
     if (error.status !== 401) throw error;
-    token.set("");
-    await signIn("This token is not known here.");
     return;
   }
   live.again();
@@ -64,7 +63,7 @@ function signOut() {
 }
 
 gate.unknown = () => {
-  if (!asking) signIn(token.get() ? "This token is not known any more." : "This ingester wants to know who asks.");
+  if (!asking) signIn(token.get() ? "This token is not known here." : "This ingester wants to know who asks.");
 };
 
 button.addEventListener("click", () => {

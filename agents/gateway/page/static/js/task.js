@@ -58,7 +58,7 @@ function draw(body, task, steps, near) {
         "div",
         {},
         h("div", { class: "card" }, h("h2", {}, "What it is"), about(task)),
-        h("div", { class: "card" }, h("h2", {}, "Built on"), inputs(near)),
+        h("div", { class: "card" }, h("h2", {}, task.kind === "DOWNLOAD" ? "Gives" : "Built on"), inputs(near, task)),
         h("div", { class: "card" }, h("h2", {}, "Layers"), layers(task)),
         more(task),
       ),
@@ -87,7 +87,7 @@ function life(task) {
 }
 
 function attempt(one) {
-  const seconds = one.duration_s ?? (one.started_at && one.ended_at ? between(one.started_at, one.ended_at) : null);
+  const seconds = one.duration_s || (one.started_at && one.ended_at ? between(one.started_at, one.ended_at) : null);
   return h(
     "li",
     { class: one.outcome },
@@ -130,11 +130,11 @@ function about(task) {
   return h("dl", { class: "pairs-list" }, rows.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
-function inputs(near) {
+function inputs(near, task) {
   const found = Object.entries(near);
-  if (!found.length) return h("p", { class: "soft" }, "Nothing: it begins its chain.");
+  if (!found.length) return task.kind === "DOWNLOAD" ? h("p", {}, h("a", { href: links.area(task.area, "tasks", { text: task.scene, kind: "PROCESS" }) }, "Its tiles")) : h("p", { class: "soft" }, "Nothing: it begins its chain.");
   return table(
-    ["", "Task", "Status", ["number", "Layers"]],
+    ["As", "Task", "Status", ["number", "Layers"]],
     found.map(([role, one]) => [["soft", role], h("a", { href: links.task(one.id) }, role === "scene" ? one.scene : `${one.tile} ${day(one.acquired_at)}`), chip(one.status), ["number", many(one.layers.length)]]),
     { label: "What it is built on" },
   );
@@ -146,7 +146,7 @@ function layers(task) {
   return [
     item && h("p", {}, h("a", { href: url(["stac", "collections", task.area, "items", item.name]) }, "STAC item")),
     table(
-      ["Layer", "For", ["number", "Size"], ""],
+      ["Layer", "For", ["number", "Size"], "Address"],
       task.layers.map((layer) => [h("span", { title: layer.uri }, `${layer.name}.${layer.extension}`), ["soft", layer.action === "CREATE" ? "later steps" : layer.action === "INDEX" ? "readers" : "catalogue"], ["number", bytes(layer.size_bytes)], copy(layer.uri)]),
       { label: "Layers" },
     ),

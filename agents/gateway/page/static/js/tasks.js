@@ -52,7 +52,7 @@ export async function show(root, area, query, signal) {
     drawActs();
     const all = h("input", { type: "checkbox", "aria-label": "Choose all on this page", data: { keep: "all" }, onchange: () => (page.tasks.forEach((t) => (all.checked ? chosen.set(t.id, t) : chosen.delete(t.id))), draw()) });
     all.checked = page.tasks.length > 0 && page.tasks.every((t) => chosen.has(t.id));
-    const heads = [...(may("operate") ? [all] : []), "Task", "Status", "Acquired", "Attempt", "Worker", "Ended", "Why"];
+    const heads = [...(may("operate") ? [all] : []), "Task", "Status", "Acquired", ["number", "Attempt"], "Worker", "Ended", "Why"];
     fill(
       list,
       page.tasks.length ? table(heads, page.tasks.map((task) => row(task, chosen, drawActs)), { label: "Tasks" }) : nothing("No task like that."),
