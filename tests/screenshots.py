@@ -49,7 +49,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
     "phone": {
-        "viewport": {"width": 390, "height": 844},
+        "viewport": {"width": 390, "height": 1000},
         "color_scheme": "light",
         "device_scale_factor": 2,
         "has_touch": True,
@@ -126,7 +126,7 @@ def main() -> None:
                     page.reload()
                 _settle(page, name)
                 file = _FOLDER / f"{name}-{look}.png"
-                page.screenshot(path=str(file), full_page=look == "phone")
+                page.screenshot(path=str(file))
                 if look == "light" and name in _IN_DOCS:
                     _SHOWN.mkdir(exist_ok=True)
                     page.screenshot(

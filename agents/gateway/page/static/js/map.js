@@ -13,6 +13,7 @@ import { session } from "./session.js";
 import { When } from "./when.js";
 
 const AT_ONCE = 5000;
+const WORLD = [0, 0.2, 1, 0.7];
 const LISTED = 60;
 
 // A place where some tiles are done is green, the more of them the more.
@@ -61,7 +62,7 @@ export async function show(root, area, query, signal) {
   const tiles = h("input", { type: "checkbox", onchange: () => ((ground.withTiles = tiles.checked), pane.ask()) });
   const fitted = () => {
     const boxes = [...view.outline, ...view.shapes.flatMap((shape) => shape.rings)];
-    if (boxes.length) pane.fit(boxOf(boxes));
+    pane.fit(boxes.length ? boxOf(boxes) : WORLD);
   };
   let first = true;
   const refresh = async () => {
@@ -77,7 +78,7 @@ export async function show(root, area, query, signal) {
     }
     view.rows = rows;
     update();
-    if (first) pane.whenSized(fitted);
+    if (first && !view.outline.length) pane.whenSized(fitted);
     first = false;
   };
   fill(
@@ -96,6 +97,7 @@ export async function show(root, area, query, signal) {
   );
   const { requests } = await get(url(["areas", area, "outline"]), { signal });
   view.outline = requests.flatMap((request) => ringsOfGeoJson(request.geometry));
+  if (view.outline.length) pane.whenSized(fitted);
   await following(signal, refresh);
 }
 

@@ -9,7 +9,8 @@ const STEP_PX = 60;
 export class Pane {
   x = 0;
   y = 0;
-  k = 1;
+  // Pixels for one of the plane; 0 until somebody says what to show: nothing is drawn.
+  k = 0;
   width = 1;
   height = 1;
 
@@ -38,7 +39,7 @@ export class Pane {
       const context = this.canvas.getContext("2d");
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, this.width, this.height);
-      this.draw(context, this);
+      if (this.k) this.draw(context, this);
     });
   }
 
@@ -95,7 +96,7 @@ export class Pane {
     const fingers = new Map();
     let travelled = 0;
     const place = (event) => [event.offsetX, event.offsetY];
-    const listen = (type, call, options = {}) => canvas.addEventListener(type, call, { signal, ...options });
+    const listen = (type, call, options = {}) => canvas.addEventListener(type, (event) => this.k && call(event), { signal, ...options });
     listen("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
       fingers.set(event.pointerId, place(event));
