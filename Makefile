@@ -64,9 +64,15 @@ test-stac: setup ## the STAC search on stac-fastapi (needs PostgreSQL with PostG
 test-minio: setup ## the store's contract suite on a real MinIO server (built by Go, 5 min)
 	@$(PYTHON) -m tests.minio
 
+screenshots: setup ## each page of the operator's page: light, dark, phone (needs chromium)
+	@$(PYTHON) -m tests.screenshots
+
+vendor: setup ## fetch again what the page carries of others, and check it (needs npm)
+	@$(PYTHON) -m agents.gateway.page.vendor
+
 format: setup ## format and mend what can be mended
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
-.PHONY: lint test-unit test-all test-minio test-stac format
+.PHONY: lint test-unit test-all test-minio test-stac screenshots vendor format
 
 bench: ## list the benchmarks
 	@for file in benchmarks/bench_*.py; do \

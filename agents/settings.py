@@ -244,6 +244,11 @@ class Settings(BaseSettings):
     gateway_events_clients: int = _of(
         100, "Clients that may follow areas at a time.", "gateway"
     )
+    gateway_basemap: str = _of(
+        "",
+        "URL of map tiles for the page, with {z}, {x} and {y}; empty: none.",
+        "gateway",
+    )
     gateway_webhooks: Names = _of((), "URLs that every notice is posted to.", "gateway")
     gateway_webhook_secret: SecretStr = _of(
         SecretStr(""), "Signs what is posted there.", "gateway"

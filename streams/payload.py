@@ -85,26 +85,51 @@ class _Limits(_Strict):
 
 
 class _Payload(_Strict):
-    name: str
-    start_time: Annotated[AwareDatetime, Field(strict=False)]
-    end_time: Annotated[AwareDatetime, Field(strict=False)]
+    name: str = Field(description="Of the area: letters, digits, '-', ':' and '_'.")
+    start_time: Annotated[AwareDatetime, Field(strict=False)] = Field(
+        description="Earliest acquisition."
+    )
+    end_time: Annotated[AwareDatetime, Field(strict=False)] = Field(
+        description="Latest acquisition."
+    )
     scene_type: _SceneType
-    scene_graph_name: str = Field(min_length=1)
-    tile_graph_name: str = Field(min_length=1)
-    graph_config: Texts = {}
-    layers: dict[str, _Layer] = {}
-    record_tags: Texts = {}
-    annotations_urls: Annotated[list[str], BeforeValidator(lambda v: v or [])] = []
-    is_retriable: bool = False
-    retry_count: int = Field(0, ge=0, le=100)
-    page: int = Field(0, ge=0)
-    limit: int = Field(0, ge=0)
-    storage_uri: str = ""
-    searches: list[str] = []
-    chain: bool = True
-    cells: str = ""
-    versions: Literal["newest", "oldest", "all"] = "newest"
-    priority: int = Field(0, ge=-MAX_PRIORITY, le=MAX_PRIORITY)
+    scene_graph_name: str = Field(
+        min_length=1, description="Graph run on each tile of a downloaded scene."
+    )
+    tile_graph_name: str = Field(
+        min_length=1, description="Graph that processes each tile."
+    )
+    graph_config: Texts = Field({}, description="Overrides of both graphs' settings.")
+    layers: dict[str, _Layer] = Field(
+        {}, description="Where layers are indexed in the Geocube; empty: nowhere."
+    )
+    record_tags: Texts = Field({}, description="Tags of scenes' records in the index.")
+    annotations_urls: Annotated[list[str], BeforeValidator(lambda v: v or [])] = Field(
+        [], description="Where annotations of Sentinel-1 products lie."
+    )
+    is_retriable: bool = Field(
+        False, description="A task out of retries waits for you, and does not fail."
+    )
+    retry_count: int = Field(
+        0, ge=0, le=100, description="Retries of a task that fails by its own fault."
+    )
+    page: int = Field(0, ge=0, description="Which page of so many scenes.")
+    limit: int = Field(0, ge=0, description="Scenes on a page; 0: all.")
+    storage_uri: str = Field("", description="Root of layers; empty: the workers' own.")
+    searches: list[str] = Field([], description="Catalogues, in order of trial.")
+    chain: bool = Field(True, description="Tiles of one place follow each other.")
+    cells: str = Field(
+        "", description="Grid of the chains, or 'none'; empty: the sensor's default."
+    )
+    versions: Literal["newest", "oldest", "all"] = Field(
+        "newest", description="Which products of one acquisition are kept."
+    )
+    priority: int = Field(
+        0,
+        ge=-MAX_PRIORITY,
+        le=MAX_PRIORITY,
+        description="The limits are doubled so many times, halved when negative.",
+    )
     limits: _Limits = Field(default_factory=_Limits)
 
     @field_validator("name")
@@ -140,6 +165,11 @@ class _Payload(_Strict):
         if not self.chain and self.cells not in ("", "none"):
             raise ValueError(f"cells: '{self.cells}', but chain is false")
         return self
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a request's members beside its GeoJSON."""
+    return _Payload.model_json_schema()
 
 
 def read_payload(

@@ -5,7 +5,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,15 +16,19 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.security import HTTPBearer
 from prometheus_client import make_asgi_app
 
 from agents.gateway import (
     events,
+    explaining,
+    history,
+    machinery,
     registry,
+    sketch,
     stac,
     stac_search,
     status,
@@ -36,6 +40,10 @@ from agents.gateway.catalogue import routes as catalogue_routes
 from agents.gateway.catalogue.asking import Catalogue
 from agents.gateway.catalogue.board import Board
 from agents.gateway.gate import Gate, Rules, is_loopback
+from agents.gateway.machinery import Fresh
+from agents.gateway.page import files as page_files
+from agents.gateway.page import routes as page_routes
+from agents.gateway.pasts import Pasts
 from agents.gateway.rate import Rates
 from agents.gateway.reading import Desk
 from agents.gateway.reference import areas as reference_areas
@@ -51,14 +59,18 @@ from agents.worker.equipment import open_stores
 from agents.worker.stock import stock_of
 from agents.worker.store import ObjectStore
 from infra.kafka.arealog import read_area_log
+from infra.kafka.cluster import AreaLog, Cluster
 from infra.kafka.connection import Connection, connection
 from infra.kafka.reader import GroupReader, TopicReader
 from infra.kafka.writer import Writer
+from infra.postgres.dump import open_table
 from infra.postgres.migrate import migrate
 from infra.postgres.reader import ReadModelReader
 from streams.codec import pack
 from streams.envelope import Envelope
 from streams.errors import BrokerError, IngesterError, InvalidRequest
+from streams.explain import Explanation
+from streams.explain import explain as explained
 from streams.topics import INVENTORY_PROGRESS, NOTICES, key_of, topic_of
 
 _LOG = logger("gateway")
@@ -80,8 +92,14 @@ _OF_THE_GATE: dict[int | str, dict[str, Any]] = {
 }
 
 ROUTERS = (
+    # Before the status: a task's id takes the rest of a path.
+    explaining.router,
     status.router,
     storage.router,
+    sketch.router,
+    history.router,
+    machinery.router,
+    page_routes.router,
     events.router,
     wishes.router,
     reference_areas.router,
@@ -192,15 +210,31 @@ def build(settings: Settings) -> FastAPI:
     app.state.limits = (settings.area_downloads, settings.area_processes)
     app.state.watch = Watch(position, settings.gateway_events_clients)
     app.state.posting = posting
+    app.state.explain = _explainer(settings)
+    app.state.pasts = Pasts(AreaLog(kafka))
+    app.state.cluster = Fresh(Cluster(kafka))
+    app.state.basemap = settings.gateway_basemap
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/metrics", make_asgi_app())
+    files = page_files.PageFiles(settings.gateway_basemap)
+    app.mount(page_files.PLACE, files, name="page")
     app.add_exception_handler(IngesterError, _unavailable)
     health: dict[str, Any] = {"tags": ["health"], "response_class": PlainTextResponse}
     app.add_api_route("/", _hello, **health)
     app.add_api_route("/healthz", _healthz, **health)
     _guard(app, settings)
     return app
+
+
+def _explainer(settings: Settings) -> Callable[[str], tuple[Explanation, ...]]:
+    dsn = settings.postgres_dsn.get_secret_value()
+
+    def explain(task: str) -> tuple[Explanation, ...]:
+        with open_table(dsn) as table:
+            return explained(table, task, datetime.now(UTC))
+
+    return explain
 
 
 def _follow_inventories(kafka: Connection, board: Board) -> None:
@@ -225,6 +259,7 @@ def _guard(app: FastAPI, settings: Settings) -> None:
         everywhere=settings.gateway_open,
     )
     _check_reach(settings, rules)
+    app.state.has_tokens = bool(rules.tokens)
     app.add_middleware(Gate, rules=rules)
     if settings.gateway_cors_origins:
         # Outside of the gate: browsers ask first, without a token.
@@ -309,9 +344,11 @@ class _Posting:
             _LOG.error(str(error), action="webhooks_ended")
 
 
-async def _hello() -> str:
-    """A sign of life, as the Go ingester gives it."""
-    return "ingester ok"
+async def _hello(request: Request) -> Response:
+    """A sign of life, as the Go ingester gives it; a browser is led to the page."""
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(f"{page_files.PLACE}/")
+    return PlainTextResponse("ingester ok")
 
 
 async def _healthz(request: Request) -> str:

@@ -23,6 +23,9 @@ router = APIRouter(tags=["status"])
 # Less than the minute after which proxies give up a silent connection.
 _SIGN_OF_LIFE_S = 15.0
 
+# Somebody looks at the page, and wants to know soon that it is not up to date.
+_STILL_THERE_S = 5.0
+
 _CHANGES = ("status", "state", "downloads", "processes", "failures", "refusals")
 
 
@@ -61,6 +64,42 @@ async def follow(
         # Proxies must hand it on as it comes.
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+@router.get(
+    "/events",
+    response_model=None,
+    responses={
+        200: {
+            "description": "Events `moved`: the read model has changed",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        503: {"model": Problem, "description": "Too many follow already"},
+    },
+)
+async def follow_all(request: Request) -> StreamingResponse:
+    """Be told whenever the read model moves on: what is shown is to be asked again."""
+    watch: Watch = request.app.state.watch
+    if watch.full:
+        raise HTTPException(
+            503, "too many follow areas already; ask again later", {"Retry-After": "10"}
+        )
+    return StreamingResponse(
+        _moves(watch),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _moves(watch: Watch) -> AsyncIterator[bytes]:
+    async with watch.joined():
+        yield b"retry: 2000\n\n"
+        moved, since = True, watch.moves
+        while not watch.closed:
+            said = b"event: moved\ndata: {}" if moved else b": still there"
+            yield said + b"\n\n"
+            moved = await watch.moved(since, _STILL_THERE_S)
+            since = watch.moves
 
 
 async def _events(

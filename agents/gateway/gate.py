@@ -19,6 +19,9 @@ from agents.gateway.tokens import Identity, Role, Token, identify
 OPEN_PATHS = frozenset({"/", "/healthz"})
 """Answered to anybody: they say that we live, and nothing else."""
 
+OPEN_FOLDER = "/page/"
+"""The page's own files: it must be there before somebody can sign in."""
+
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -51,7 +54,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or _is_open(scope["path"]):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -109,6 +112,10 @@ class Gate:
             return False
         # A name may be made to lead to this machine: then only its own names are ours.
         return self._rules.everywhere or site.hostname in _LOOPBACK
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or f"{path}/".startswith(OPEN_FOLDER)
 
 
 def is_loopback(host: str) -> bool:

@@ -11,6 +11,7 @@ from agents.gateway.answers import (
     AreaSummary,
     ChainPage,
     Problem,
+    RefusedArea,
     TaskLife,
     TaskPage,
 )
@@ -56,6 +57,13 @@ async def areas(
     total = (await model.fetch("count_areas", {"like": like(pattern)}))[0]["total"]
     following(request, response, rows, "name", limit, total)
     return [_area(row) for row in rows]
+
+
+@router.get("/refusals", response_model=list[RefusedArea])
+async def refusals(model: Model) -> Any:
+    """Requests that were refused, of areas that nothing was ever accepted for."""
+    found = await model.fetch("refused_areas")
+    return sorted(found, key=lambda row: row["at"], reverse=True)
 
 
 @router.get("/areas/{name}", response_model=AreaSummary, responses=NOT_FOUND)

@@ -9,7 +9,13 @@ import msgspec
 from agents.projector.lives import Parameters, Statements, attempts, number, wishes
 from streams.dependencies import Step
 from streams.envelope import Envelope
-from streams.events import DownloadDone, IngestionRefused, LayerDeleted, ProcessDone
+from streams.events import (
+    DownloadDone,
+    IngestionAccepted,
+    IngestionRefused,
+    LayerDeleted,
+    ProcessDone,
+)
 from streams.model import Kind, Layer, Measure
 from streams.table import (
     AreaRow,
@@ -55,8 +61,21 @@ def told(fact: Envelope[Any], before: Mapping[str, Row], step: Step) -> Statemen
 
 
 def _listed(fact: Envelope[Any], rows: Mapping[str, Row]) -> Statements:
-    """Layers and refusals."""
+    """Layers, outlines and refusals."""
     match fact.message:
+        case IngestionAccepted() as accepted:
+            yield (
+                "save_outline",
+                {
+                    "area": accepted.area,
+                    "ingestion": accepted.ingestion,
+                    "geometry": accepted.geometry,
+                    "start_time": accepted.start_time,
+                    "end_time": accepted.end_time,
+                    "by": accepted.by,
+                    "at": fact.time,
+                },
+            )
         case DownloadDone() as done if _counts(fact, rows):
             for delivery in done.deliveries:
                 yield from _layers(done, delivery.tile, delivery.layers)

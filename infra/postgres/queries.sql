@@ -350,3 +350,87 @@ select
 from task
 where area = %(area)s and cell = any(%(cells)s)
 order by cell, acquired_at, id
+
+-- name: save_outline
+insert into outline
+select * from json_populate_recordset(null::outline, %s::json)
+on conflict (area, ingestion) do nothing
+
+-- name: area_outlines
+select
+    outline.ingestion, geometry, start_time, end_time, by, at, settings
+from outline
+join ingestion on ingestion.area = outline.area and ingestion.id = outline.ingestion
+where outline.area = %s
+order by at, ingestion
+
+-- name: sketch_grid
+-- Tiles in chains, in order of cell and date, after a given one.
+select
+    id, cell, status, attempt, previous, reference,
+    extract(epoch from acquired_at)::bigint as acquired
+from task
+where
+    area = %(area)s and cell <> ''
+    and (
+        %(cell)s = '' or cell > %(cell)s or cell = %(cell)s and (
+            acquired_at > to_timestamp(nullif(%(acquired)s, '')::bigint)
+            or id > %(id)s and extract(epoch from acquired_at)::bigint
+            = nullif(%(acquired)s, '')::bigint
+        )
+    )
+order by cell, extract(epoch from acquired_at)::bigint, id
+limit %(limit)s
+
+-- name: sketch_footprints
+-- A tile without a footprint of its own has that of its scene.
+select
+    task.id, task.status,
+    extract(epoch from task.acquired_at)::bigint as acquired,
+    coalesce(
+        nullif(own.value::json -> 'tile' ->> 'footprint', ''),
+        scene.value::json -> 'scene' ->> 'footprint', ''
+    ) as footprint
+from task
+join dependency as own on own.key = task.id
+join dependency as scene on scene.key = task.area || '/' || task.scene
+where task.area = %(area)s and task.kind = %(kind)s and task.id > %(after)s
+order by task.id
+limit %(limit)s
+
+-- name: refused_areas
+-- Names for which nothing but refusals is known, the newest first.
+select distinct on (refusal.area) refusal.area, ingestion, problems, at from refusal
+left join area on area.name = refusal.area
+where area.name is null
+order by refusal.area, at desc
+limit 100
+
+-- name: running_tasks
+-- What workers are busy with, the longest first.
+select id, area, kind, attempt, worker, started_at from task
+where status = 'pending' and started_at is not null
+order by started_at, id
+limit %(limit)s
+
+-- name: waiting_orders
+-- Ordered, and begun by nobody.
+select area, kind, count(*) as tasks from task
+where status = 'pending' and started_at is null
+group by area, kind
+order by tasks desc, area, kind
+limit 100
+
+-- name: provider_rates
+-- How providers did lately: every try of theirs.
+select
+    trial ->> 'provider' as provider,
+    count(*) as tries,
+    count(*) filter (where trial ->> 'failure' is null) as delivered,
+    coalesce(sum((trial ->> 'size_bytes')::bigint), 0)::bigint as size_bytes,
+    coalesce(sum((trial ->> 'duration_s')::float), 0) as duration_s,
+    max(ended_at) as last_at
+from attempt, jsonb_array_elements(trials) as trial
+where kind = 'DOWNLOAD' and ended_at > now() - interval '1 day'
+group by trial ->> 'provider'
+order by tries desc, provider

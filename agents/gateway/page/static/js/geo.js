@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Footprints and coasts on a Web Mercator plane: the world is one wide, north is up.
+
+const LIMIT = 85.0511;
+
+/** Longitude and latitude, degrees, as a point of the plane. */
+export function plane(longitude, latitude) {
+  const bounded = Math.min(Math.max(latitude, -LIMIT), LIMIT);
+  const sine = Math.sin((bounded * Math.PI) / 180);
+  return [longitude / 360 + 0.5, 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI)];
+}
+
+/** The converse. */
+export function degrees(x, y) {
+  return [(x - 0.5) * 360, (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI];
+}
+
+/** Rings of a WKT POLYGON or MULTIPOLYGON, on the plane. */
+export function ringsOfWkt(wkt) {
+  const rings = [];
+  for (const [, inner] of wkt.matchAll(/\(([^()]+)\)/g)) {
+    rings.push(ring(inner.split(",").map((pair) => pair.trim().split(/\s+/).map(Number))));
+  }
+  return rings.filter((points) => points.length > 2);
+}
+
+/** Rings of a GeoJSON geometry, feature or collection, on the plane. */
+export function ringsOfGeoJson(found) {
+  if (!found || typeof found !== "object") return [];
+  if (found.features) return found.features.flatMap(ringsOfGeoJson);
+  if (found.geometries) return found.geometries.flatMap(ringsOfGeoJson);
+  if (found.geometry) return ringsOfGeoJson(found.geometry);
+  if (found.type === "Polygon") return found.coordinates.map(ring);
+  if (found.type === "MultiPolygon") return found.coordinates.flat().map(ring);
+  return [];
+}
+
+/** Points beside each other stay so over the 180th meridian. */
+function ring(pairs) {
+  let before = null;
+  return pairs.map(([longitude, latitude]) => {
+    let x = longitude;
+    if (before !== null) x -= 360 * Math.round((x - before) / 360);
+    before = x;
+    return plane(x, latitude);
+  });
+}
+
+/** The box around rings: left, top, right, bottom. */
+export function boxOf(rings) {
+  const box = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const points of rings) {
+    for (const [x, y] of points) {
+      if (x < box[0]) box[0] = x;
+      if (y < box[1]) box[1] = y;
+      if (x > box[2]) box[2] = x;
+      if (y > box[3]) box[3] = y;
+    }
+  }
+  return box;
+}
+
+export const meets = (a, b) => a[0] <= b[2] && b[0] <= a[2] && a[1] <= b[3] && b[1] <= a[3];
+
+/** Is the point within the rings (even-odd)? */
+export function within(rings, [x, y]) {
+  let inside = false;
+  for (const points of rings) {
+    for (let i = 0, j = points.length - 1; i < points.length; j = i, i += 1) {
+      const [xi, yi] = points[i];
+      const [xj, yj] = points[j];
+      if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
+    }
+  }
+  return inside;
+}
+
+/** Append rings to the context's path. */
+export function trace(context, pane, rings) {
+  for (const points of rings) {
+    points.forEach((point, number) => {
+      const [px, py] = pane.at(...point);
+      if (number) context.lineTo(px, py);
+      else context.moveTo(px, py);
+    });
+    context.closePath();
+  }
+}
+
+let coasts = null;
+
+/** Land of Natural Earth: its rings, each with its box. Loaded once. */
+export function land() {
+  coasts ??= fetch("vendor/world-atlas/land-50m.json").then(async (response) => decoded(await response.json()));
+  return coasts;
+}
+
+/** A TopoJSON of polygons as rings of the plane. */
+function decoded({ arcs, transform, objects }) {
+  const { scale, translate } = transform;
+  const lines = arcs.map((arc) => {
+    let x = 0;
+    let y = 0;
+    return arc.map(([dx, dy]) => {
+      x += dx;
+      y += dy;
+      return plane(x * scale[0] + translate[0], y * scale[1] + translate[1]);
+    });
+  });
+  const line = (number) => (number < 0 ? lines[~number].toReversed() : lines[number]);
+  return objects.land.geometries
+    .flatMap((one) => (one.type === "Polygon" ? one.arcs : one.arcs.flat()))
+    .map((numbers) => numbers.flatMap(line))
+    .map((points) => ({ rings: [points], box: boxOf([points]) }));
+}

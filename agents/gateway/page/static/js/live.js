@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// One stream of events for the whole page: when the read model moves, views ask again.
+// A stream that is silent for too long is lost; then nothing that is shown is called fresh.
+
+import { gate, headers } from "./api.js";
+
+// The gateway gives a sign every five seconds.
+const SILENCE_MS = 12000;
+const LONGEST_PAUSE_MS = 8000;
+
+class Live extends EventTarget {
+  state = "connecting";
+  heardAt = null;
+  trouble = "";
+  #abort = null;
+  #pause = 500;
+
+  /** Connect, and stay so. */
+  async run() {
+    for (;;) {
+      try {
+        await this.#listen();
+      } catch {
+        // Whatever ended it, it is begun again below.
+      }
+      this.#enter("lost");
+      await new Promise((done) => setTimeout(done, this.#pause));
+      this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
+    }
+  }
+
+  /** What keeps the view from being up to date; empty: nothing. */
+  tell(trouble) {
+    if (trouble === this.trouble) return;
+    this.trouble = trouble;
+    this.dispatchEvent(new Event("state"));
+  }
+
+  /** Begin anew at once: somebody signed in. */
+  again() {
+    this.#pause = 100;
+    this.#abort?.abort();
+  }
+
+  async #listen() {
+    this.#abort = new AbortController();
+    let silence = setTimeout(() => this.#abort.abort(), SILENCE_MS);
+    const response = await fetch("/events", { headers: headers(), signal: this.#abort.signal, cache: "no-store" });
+    if (response.status === 401) gate.unknown();
+    if (!response.ok) throw new Error(`events: ${response.status}`);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      clearTimeout(silence);
+      silence = setTimeout(() => this.#abort.abort(), SILENCE_MS);
+      this.heardAt = new Date();
+      this.#pause = 500;
+      const returned = this.state === "lost";
+      this.#enter("live");
+      text += value;
+      const parts = text.split("\n\n");
+      text = parts.pop();
+      if (returned || parts.some((part) => part.includes("event: moved"))) {
+        this.dispatchEvent(new Event("moved"));
+      }
+    }
+  }
+
+  #enter(state) {
+    const changed = this.state !== state;
+    this.state = state;
+    if (changed || state === "live") this.dispatchEvent(new Event("state"));
+  }
+}
+
+export const live = new Live();
+
+const SOON_MS = 1000;
+const SLOWLY_MS = 20000;
+
+/** Run `show` now, soon after each move, and now and then: rates change by themselves. */
+export async function following(signal, show) {
+  let running = false;
+  let wanted = false;
+  let timer = null;
+  const later = (ms) => {
+    clearTimeout(timer);
+    if (!signal.aborted) timer = setTimeout(run, ms);
+  };
+  const run = async () => {
+    if (running) {
+      wanted = true;
+      return;
+    }
+    running = true;
+    wanted = false;
+    try {
+      await show();
+      live.tell("");
+    } catch (error) {
+      if (error.name !== "AbortError" && error.status !== 401) live.tell(error.message);
+    }
+    running = false;
+    later(wanted ? SOON_MS : SLOWLY_MS);
+  };
+  // The first time an error is the caller's: there is nothing to show yet.
+  await show();
+  const moved = () => (running ? (wanted = true) : later(SOON_MS));
+  live.addEventListener("moved", moved, { signal });
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  later(SLOWLY_MS);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who looks: the name and role behind the token, and the dialog to sign in.
+
+import { gate, get, token } from "./api.js";
+import { h } from "./dom.js";
+import { ask } from "./dialog.js";
+import { live } from "./live.js";
+
+export const session = { name: "", role: "", tokens: false, version: "", basemap: "", known: false };
+
+const button = document.getElementById("who");
+let asking = false;
+
+/** Learn who asks; hides what that role may not do. */
+export async function identify() {
+  const found = await get("/me");
+  Object.assign(session, found, { known: true });
+  document.body.dataset.role = found.role;
+  button.textContent = found.tokens ? `${found.name} · ${found.role}` : "no sign-in";
+  button.title = `Version ${found.version}`;
+}
+
+export const may = (role) => {
+  const roles = ["read", "operate", "administer"];
+  return roles.indexOf(session.role) >= roles.indexOf(role);
+};
+
+/** Ask for a token, once at a time. */
+export async function signIn(why = "") {
+  if (asking) return;
+  asking = true;
+  const field = h("input", { type: "password", required: true, autocomplete: "off", name: "token" });
+  const given = await ask({
+    title: "Sign in",
+    body: [
+      why && h("p", {}, why),
+      h("label", { class: "field" }, "Token", field, h("small", {}, "Kept in this tab until it is closed.")),
+    ],
+    act: "Sign in",
+  });
+  asking = false;
+  if (!given) return;
+  token.set(field.value.trim());
+  await entered();
+}
+
+async function entered() {
+  try {
+    await identify();
+  } catch (error) {
+    // A token that is not known: the gate has asked for another one already.
+    if (error.status !== 401) throw error;
+    return;
+  }
+  live.again();
+  window.dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
+function signOut() {
+  token.set("");
+  document.body.dataset.role = "";
+  location.reload();
+}
+
+gate.unknown = () => {
+  if (!asking) signIn(token.get() ? "This token is not known here." : "This ingester wants to know who asks.");
+};
+
+button.addEventListener("click", () => {
+  if (!session.known) signIn();
+  else if (session.tokens) signOut();
+});

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// One task: why it is where it is, its life, what goes in and comes out.
+
+import { get, url } from "./api.js";
+import { chip, fill, h, table, toast } from "./dom.js";
+import { areaOf, between, bytes, day, instant, lasting, links, many, short } from "./format.js";
+import { following } from "./live.js";
+import { WISHES, wishOfTask } from "./wish.js";
+
+const KNOWN = new Set("id number area kind scene tile cell acquired_at status attempt countdown setbacks worker failure message started_at ended_at not_before previous reference ingestion layers attempts wishes".split(" "));
+
+/** The task of that id. */
+export async function show(root, parts, _query, signal) {
+  const id = parts.join("/");
+  document.title = `${short(id)} · Ingester`;
+  const body = h("div");
+  fill(root, body);
+  await following(signal, async () => {
+    const [task, steps] = await Promise.all([get(url(["tasks", id]), { signal }), get(url(["tasks", id, "explanation"]), { signal })]);
+    const near = await neighbours(task, signal);
+    draw(body, task, steps, near);
+  });
+}
+
+/** The tasks that it is built on, and the tile after it. */
+async function neighbours(task, signal) {
+  const wanted = { scene: task.kind === "PROCESS" ? `${task.area}/${task.scene}` : "", previous: task.previous, reference: task.reference };
+  const found = await Promise.all(
+    Object.entries(wanted).filter(([, id]) => id).map(async ([role, id]) => [role, await get(url(["tasks", id]), { signal }).catch(() => null)]),
+  );
+  return Object.fromEntries(found.filter(([, one]) => one));
+}
+
+function draw(body, task, steps, near) {
+  const area = areaOf(task.id);
+  fill(
+    body,
+    h("div", { class: "crumbs" }, h("a", { href: "#/" }, "Areas"), " › ", h("a", { href: links.area(area) }, area), task.kind === "PROCESS" && [" › ", h("a", { href: links.task(`${area}/${task.scene}`) }, task.scene)]),
+    h(
+      "div",
+      { class: "head" },
+      h("h1", {}, task.tile || task.scene),
+      chip(task.status, true),
+      h(
+        "div",
+        { class: "acts" },
+        Object.entries(WISHES).filter(([, wish]) => wish.from.includes(task.status)).map(([word, wish]) =>
+          h("button", { class: `may-operate ${wish.danger ? "bad-act" : "main-act"}`, data: { keep: word }, onclick: () => wishOfTask(task, word) }, wish.act),
+        ),
+        h("a", { class: "button may-operate", href: `#/new?${new URLSearchParams({ from: area })}`, title: "Facts are not edited: a new request says it rightly" }, "Change what is asked"),
+      ),
+    ),
+    h(
+      "div",
+      { class: "columns" },
+      h("div", {}, h("div", { class: "card" }, h("h2", {}, "Why it is here"), steps.map((step, number) => explained(step, number))), h("div", { class: "card" }, h("h2", {}, "Its life"), life(task))),
+      h(
+        "div",
+        {},
+        h("div", { class: "card" }, h("h2", {}, "What it is"), about(task)),
+        h("div", { class: "card" }, h("h2", {}, task.kind === "DOWNLOAD" ? "Gives" : "Built on"), inputs(near, task)),
+        h("div", { class: "card" }, h("h2", {}, "Layers"), layers(task)),
+        more(task),
+      ),
+    ),
+  );
+}
+
+function explained(step, number) {
+  return h(
+    "div",
+    { class: "step" },
+    number > 0 && h("h3", {}, "↓ ", h("a", { href: links.task(step.task) }, short(step.task)), " ", chip(step.status)),
+    h("ul", { class: "why-list" }, step.why.map((one) => h("li", { class: "wide" }, one))),
+    step.change.length > 0 && [h("p", { class: "small soft" }, "What would change it:"), h("ul", { class: "why-list small" }, step.change.map((one) => h("li", { class: "wide" }, one.startsWith("ingester ") ? h("code", {}, one) : one)))],
+  );
+}
+
+/** Attempts and wishes in order of time. */
+function life(task) {
+  const moments = [
+    ...task.attempts.map((one) => [one.ordered_at ?? one.started_at ?? one.ended_at ?? "", attempt(one)]),
+    ...task.wishes.map((one) => [one.at, asked(one)]),
+  ].sort((a, b) => (a[0] < b[0] ? -1 : 1));
+  if (!moments.length) return h("p", { class: "soft" }, "Nothing was tried yet.");
+  return h("ol", { class: "life" }, moments.map(([, made]) => made));
+}
+
+function attempt(one) {
+  const seconds = one.duration_s || (one.started_at && one.ended_at ? between(one.started_at, one.ended_at) : null);
+  return h(
+    "li",
+    { class: one.outcome },
+    h("div", {}, h("b", {}, `Attempt ${one.attempt} `), chip(one.outcome), one.worker ? h("span", { class: "soft" }, ` at ${one.worker}`) : ""),
+    h("div", { class: "small soft" }, one.ordered_at ? `ordered ${instant(one.ordered_at)}` : "", one.started_at ? `, began ${instant(one.started_at)}` : "", seconds !== null ? `, took ${lasting(seconds)}` : "", one.provider ? `, from ${one.provider}` : ""),
+    one.failure && h("div", { class: "message mono" }, `${one.failure}: ${one.message}`),
+    one.trials.length > 0 && table(["Provider", "Outcome", ["number", "Bytes"], ["number", "Time"], "Says"], one.trials.map(trial), { label: `Trials of attempt ${one.attempt}` }),
+    one.log && h("details", {}, h("summary", {}, "Log"), typeof one.log === "string" ? h("code", { class: "wide" }, one.log) : h("pre", { tabindex: "0" }, JSON.stringify(one.log, null, 2))),
+  );
+}
+
+function trial(one) {
+  return [one.provider, one.failure ? one.failure : chip("done"), ["number", bytes(one.size_bytes ?? 0)], ["number", lasting(one.duration_s)], ["soft wide", one.message]];
+}
+
+function asked(one) {
+  return h(
+    "li",
+    { class: "asked" },
+    h("div", {}, h("b", {}, one.by || "somebody"), ` asked: ${one.wish}${one.task ? "" : " (the area)"} `, one.refusal ? chip("refused") : chip("done")),
+    h("div", { class: "small soft" }, instant(one.at)),
+    one.why && h("div", { class: "wide" }, `“${one.why}”`),
+    one.refusal && h("div", { class: "small wide" }, one.refusal),
+  );
+}
+
+function about(task) {
+  const rows = [
+    ["Id", h("span", {}, h("code", {}, task.id), " ", copy(task.id))],
+    ["Kind", task.kind.toLowerCase()],
+    ["Acquired", instant(task.acquired_at)],
+    ["Place", task.cell && h("a", { href: links.area(task.area, "chains") }, task.cell)],
+    ["Attempt", task.attempt ? String(task.attempt) : "none yet"],
+    ["Retries left", String(task.countdown)],
+    ["Not before", instant(task.not_before)],
+    ["Worker", task.worker],
+    ["Request", task.ingestion],
+    ["Number", String(task.number)],
+  ];
+  return h("dl", { class: "pairs-list" }, rows.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+function inputs(near, task) {
+  const found = Object.entries(near);
+  if (!found.length) return task.kind === "DOWNLOAD" ? h("p", {}, h("a", { href: links.area(task.area, "tasks", { text: task.scene, kind: "PROCESS" }) }, "Its tiles")) : h("p", { class: "soft" }, "Nothing: it begins its chain.");
+  return table(
+    ["As", "Task", "Status", ["number", "Layers"]],
+    found.map(([role, one]) => [["soft", role], h("a", { href: links.task(one.id) }, role === "scene" ? one.scene : `${one.tile} ${day(one.acquired_at)}`), chip(one.status), ["number", many(one.layers.length)]]),
+    { label: "What it is built on" },
+  );
+}
+
+function layers(task) {
+  if (!task.layers.length) return h("p", { class: "soft" }, "None yet.");
+  const item = task.layers.find((layer) => layer.action === "DESCRIBE");
+  return [
+    item && h("p", {}, h("a", { href: url(["stac", "collections", task.area, "items", item.name]) }, "STAC item")),
+    table(
+      ["Layer", "For", ["number", "Size"], "Address"],
+      task.layers.map((layer) => [h("span", { title: layer.uri }, `${layer.name}.${layer.extension}`), ["soft", layer.action === "CREATE" ? "later steps" : layer.action === "INDEX" ? "readers" : "catalogue"], ["number", bytes(layer.size_bytes)], copy(layer.uri)]),
+      { label: "Layers" },
+    ),
+  ];
+}
+
+/** What the answer has that this page knows nothing of. */
+function more(task) {
+  const found = Object.entries(task).filter(([name, value]) => !KNOWN.has(name) && value !== null && value !== "");
+  return found.length > 0 && h("details", { class: "card" }, h("summary", {}, "More"), h("pre", { tabindex: "0" }, JSON.stringify(Object.fromEntries(found), null, 2)));
+}
+
+function copy(text) {
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "small",
+      "aria-label": `Copy ${text}`,
+      onclick: () => navigator.clipboard.writeText(text).then(() => toast("Copied"), () => toast(text)),
+    },
+    "Copy",
+  );
+}

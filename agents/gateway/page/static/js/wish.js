@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// What operators want, with why, and never by one click: tasks, many tasks, areas.
+
+import { post, url } from "./api.js";
+import { ask } from "./dialog.js";
+import { h, toast } from "./dom.js";
+import { counted, many } from "./format.js";
+import { live } from "./live.js";
+
+export const WISHES = {
+  retry: { act: "Retry", says: "It is tried again.", from: ["retry"] },
+  reopen: { act: "Reopen", says: "It comes back, in its place in its chain.", from: ["failed"], follow: true },
+  fail: { act: "Give up", says: "It fails, and later tiles of its chain are built past it.", from: ["pending", "retry"], danger: true },
+  force: { act: "Force…", says: "It gets the status that you say, whatever its own course is.", from: ["new", "pending", "retry", "failed"], danger: true },
+};
+
+const FORCED = { pending: ["pending", "retry", "failed"], done: ["new", "pending", "retry"], failed: ["new", "pending", "retry"] };
+
+const whyField = () => h("textarea", { name: "why", rows: "2", required: true, maxlength: "1000" });
+
+function labelled(words, field, help = "") {
+  return h("label", { class: "field" }, words, field, help && h("small", {}, help));
+}
+
+/** Ask why, and how; then ask it of these. `status` limits what can be forced. */
+async function wanted(wish, title, status, more = null) {
+  const known = WISHES[wish];
+  const why = whyField();
+  const follow = h("input", { type: "checkbox" });
+  const forced = h("select", {}, Object.entries(FORCED).filter(([, from]) => !status || from.includes(status)).map(([word]) => h("option", { value: word }, word)));
+  const yes = await ask({
+    title,
+    body: [
+      h("p", {}, known.says),
+      more,
+      wish === "force" && labelled("Status", forced),
+      labelled("Why", why, "Kept in the log for ever, with your name."),
+      known.follow && h("label", { class: "field check" }, follow, h("span", {}, "Later tiles of the chain too"), h("small", {}, "They are done again in order, built on it.")),
+    ],
+    act: known.act.replace("…", ""),
+    danger: known.danger,
+  });
+  if (!yes) return null;
+  return { wish, why: why.value, ...(wish === "force" ? { status: forced.value } : {}), ...(known.follow ? { follow: follow.checked } : {}) };
+}
+
+async function told(path, body, what) {
+  try {
+    const { status, body: found } = await post(path, body);
+    toast(status === 202 ? `${what}: written, and not projected yet` : `${what}: granted`);
+    live.dispatchEvent(new Event("moved"));
+    return found;
+  } catch (error) {
+    toast(`${what}: ${error.message}`, true);
+    return null;
+  }
+}
+
+/** A wish about one task, as it was seen. */
+export async function wishOfTask(task, wish) {
+  const body = await wanted(wish, `${WISHES[wish].act.replace("…", "")} ${task.id}`, task.status);
+  if (body) await told(url(["tasks", task.id, "wishes"]), { ...body, attempt: task.attempt }, wish);
+}
+
+/** A wish about each of these tasks. */
+export async function wishOfTasks(tasks, wish) {
+  const body = await wanted(wish, `${WISHES[wish].act.replace("…", "")} ${counted(tasks.length, "task")}`, "");
+  if (!body) return;
+  let granted = 0;
+  const refused = [];
+  for (const task of tasks) {
+    try {
+      await post(url(["tasks", task.id, "wishes"]), { ...body, attempt: task.attempt });
+      granted += 1;
+    } catch (error) {
+      refused.push(`${task.id}: ${error.message}`);
+    }
+  }
+  done(granted, refused);
+}
+
+/** A wish about all tasks of an area that meet filters; counted before it is asked. */
+export async function wishOfAll(area, wish, filters) {
+  const path = url(["areas", area, "tasks", "wishes"]);
+  let counts;
+  try {
+    const of = wish === "force" ? { status: "pending" } : {};
+    counts = (await post(path, { ...filters, ...of, wish, preview: true })).body;
+  } catch (error) {
+    toast(error.message, true);
+    return;
+  }
+  const body = await wanted(wish, `${WISHES[wish].act.replace("…", "")}: all that match`, "", h("p", {}, h("b", {}, counted(counts.matched, "task")), wish === "force" ? " could be forced to pending." : " can be granted this."));
+  if (!body) return;
+  try {
+    const { body: found } = await post(path, { ...filters, ...body });
+    done(found.granted, found.refused.map((one) => `${one.task}: ${one.reason}`), found.unknown);
+  } catch (error) {
+    toast(error.message, true);
+  }
+}
+
+function done(granted, refused, unknown = 0) {
+  const more = unknown ? `, ${many(unknown)} not projected yet` : "";
+  toast(`${many(granted)} granted${more}${refused.length ? `, ${many(refused.length)} refused: ${refused.slice(0, 3).join("; ")}` : ""}`, refused.length > 0);
+  live.dispatchEvent(new Event("moved"));
+}
+
+const AREA = {
+  pause: ["Pause", "Nothing new is ordered; what runs may end."],
+  resume: ["Resume", "It goes on where it stood."],
+  cancel: ["Cancel area", "Nothing of it is ordered, begun or ended any more. This is final."],
+};
+
+/** A wish about an area. */
+export async function wishOfArea(area, wish) {
+  const [act, says] = AREA[wish];
+  const why = whyField();
+  const name = h("input", { autocomplete: "off", required: true, pattern: escaped(area.name) });
+  const yes = await ask({
+    title: `${act}: ${area.name}`,
+    body: [h("p", {}, says), labelled("Why", why), wish === "cancel" && labelled("The area's name, to be sure", name)],
+    act,
+    danger: wish === "cancel",
+  });
+  if (yes) await told(url(["areas", area.name, "wishes"]), { wish, why: why.value }, act);
+}
+
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\\-/]/g, "\\$&");
+
+/** How many tasks of an area may be ordered at once. */
+export async function limitArea(area) {
+  const limits = area.limits ?? { downloads: 0, processes: 0, priority: 0 };
+  const number = (value, min, max) => h("input", { type: "number", value: String(value), min: String(min), max: max === null ? null : String(max), required: true });
+  const fields = [number(limits.downloads, 0, null), number(limits.processes, 0, null), number(limits.priority, -5, 5)];
+  const why = whyField();
+  const yes = await ask({
+    title: `Limits of ${area.name}`,
+    body: [
+      labelled("Downloads at once", fields[0], "0: any number"),
+      labelled("Processes at once", fields[1], "0: any number"),
+      labelled("Priority", fields[2], "The limits are doubled so many times, halved when negative."),
+      labelled("Why", why),
+    ],
+    act: "Set limits",
+  });
+  const [downloads, processes, priority] = fields.map((field) => Number(field.value));
+  if (yes) await told(url(["areas", area.name, "wishes"]), { wish: "limit", why: why.value, limits: { downloads, processes }, priority }, "Limits");
+}

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Histories of the areas that somebody looks at, read from the log when asked for.
+
+An area's first look reads its partition of the log; that may take longer than an answer
+should, so it goes on in a thread, and answers say how far it is.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agents.logs import logger
+from streams.codec import unpack
+from streams.envelope import Record
+from streams.errors import ContractError, IngesterError
+from streams.history import History
+from streams.replay import Positioned
+
+_LOG = logger("gateway")
+
+# Each takes about a kilobyte a task: the areas that are looked at, not those that are.
+_REMEMBERED = 4
+
+
+class LogReader(Protocol):
+    """Reads the partition of the task log where an area's facts are."""
+
+    def read(self, area: str, begin: int) -> Iterator[tuple[Record, int, int]]:
+        """Records of the partition from an offset to its end, of every area.
+
+        With each, how many records there are in all, and how many were read.
+
+        Raises:
+            BrokerError: it cannot be read.
+        """
+        ...
+
+    def record(self, partition: int, offset: int) -> Record | None:
+        """One record; None: there is none.
+
+        Raises:
+            BrokerError: it cannot be read.
+        """
+        ...
+
+
+@dataclass
+class Past:
+    """An area's history, as far as it was read."""
+
+    history: History = field(default_factory=History)
+    next_offset: int = 0
+    read: int = 0
+    total: int = 0
+    problem: IngesterError | None = None
+    idle: threading.Event = field(default_factory=threading.Event)
+    """Set while nobody reads."""
+
+    @property
+    def is_abreast(self) -> bool:
+        """Is it read to the end, but for what is being told right now?"""
+        return self.idle.is_set() or (self.total > 0 and self.read >= self.total)
+
+    def __post_init__(self) -> None:
+        self.idle.set()
+
+
+class Pasts:
+    """The histories that are remembered."""
+
+    def __init__(self, log: LogReader) -> None:
+        self._log = log
+        self._pasts: OrderedDict[str, Past] = OrderedDict()
+        self._turn = threading.Lock()
+
+    def of(self, area: str, wait_s: float) -> Past:
+        """The history of an area up to now; `idle` is not set if that takes longer.
+
+        Raises:
+            BrokerError: the log cannot be read.
+        """
+        past = self._begun(area)
+        past.idle.wait(wait_s)
+        if past.problem is not None:
+            raise past.problem
+        return past
+
+    def fact(self, partition: int, offset: int) -> Positioned | None:
+        """One fact; None: there is none that can be decoded."""
+        record = self._log.record(partition, offset)
+        return None if record is None else _fact(record)
+
+    def _begun(self, area: str) -> Past:
+        with self._turn:
+            past = self._pasts.setdefault(area, Past())
+            self._pasts.move_to_end(area)
+            while len(self._pasts) > _REMEMBERED:
+                self._pasts.popitem(last=False)
+            if past.idle.is_set():
+                past.idle.clear()
+                past.problem = None
+                reader = threading.Thread(
+                    target=self._read, args=(area, past), name="history", daemon=True
+                )
+                reader.start()
+            return past
+
+    def _read(self, area: str, past: Past) -> None:
+        key = area.encode()
+        try:
+            for record, total, read in self._log.read(area, past.next_offset):
+                past.total, past.read = total, read
+                if record.key == key and (entry := _fact(record)) is not None:
+                    past.history.tell(entry)
+                past.next_offset = record.offset + 1
+        except IngesterError as error:
+            _LOG.warning(str(error), action="history_unread", area=area)
+            past.problem = error
+        finally:
+            past.idle.set()
+
+
+def _fact(record: Record) -> Positioned | None:
+    """The fact in a record; None for poison, which the dead letters hold."""
+    try:
+        fact: Any = unpack(record)
+    except ContractError:
+        return None
+    return Positioned(record.partition, record.offset, fact)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make screenshots`: each page of the operator's page, light, dark and on a phone.
+
+They go to `.ingester/screenshots`; those that the documentation shows, also there.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import quote
+
+from playwright.sync_api import Page
+
+from benchmarks.servers import own_system
+from infra.kafka.writer import Writer
+from streams.codec import pack
+from streams.events import AreaPaused, IngestionRefused
+from streams.topics import TASKS, key_of
+from tests.areas import facts
+from tests.browser import Watched, chromium
+from tests.landsat import make_product
+from tests.scenery import scenery
+from tests.system import System
+from tests.tables import wait_until_projected
+
+_ROOT = Path(__file__).parents[1]
+_FOLDER = _ROOT / ".ingester" / "screenshots"
+_SHOWN = _ROOT / "docs" / "images"
+
+AREA = "denmark-2023"
+FAILED = f"{AREA}/LC08_L1TP_196000_20230402_02_T1"
+
+PLACES = {
+    "areas": "#/",
+    "tasks": f"#/area/{AREA}/tasks",
+    "map": f"#/area/{AREA}/map",
+    "chains": f"#/area/{AREA}/chains",
+    "time": f"#/area/{AREA}/time",
+    "task": "#/task/" + quote(FAILED, safe=""),
+    "machinery": "#/machinery",
+    "new": "#/new",
+}
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
+    "phone": {
+        "viewport": {"width": 390, "height": 1000},
+        "color_scheme": "light",
+        "device_scale_factor": 2,
+        "has_touch": True,
+        "is_mobile": True,
+    },
+}
+
+_IN_DOCS = {"areas", "map", "chains", "task", "time"}
+
+
+@contextmanager
+def furnished() -> Iterator[System]:
+    """A system with areas to look at."""
+    with TemporaryDirectory() as folder, own_system(Path(folder)) as system:
+        for day in ("20230502", "20230518", "20230603", "20230619"):
+            name = f"LC08_L1TP_196021_{day}_{day}_02_T1"
+            make_product(system.folder / "products", name, ["B1"])
+        now = datetime.now(UTC)
+        told = [
+            *scenery(AREA, 40, 14, told=now),
+            *scenery("baltic-winter", 10, 6, told=now - timedelta(hours=5), until=1),
+            *scenery("jutland", 20, 10, told=now, until=0.3),
+        ]
+        writer = Writer(system.kafka)
+        writer.write(pack(TASKS.name, key_of(fact.message), fact) for fact in told)
+        refusal = "$.scene_graph_name: 'MyGraph', expected one of the shipped graphs"
+        others = [
+            AreaPaused("jutland", "ann", "provider in maintenance"),
+            IngestionRefused("alps", "i7", (refusal,), "ann"),
+        ]
+        writer.write(facts(others))
+        system.start("projector", "catalogue", "downloader", "processor", "gateway")
+        wait_until_projected(system)
+        yield system
+
+
+def _settle(page: Page, name: str) -> None:
+    page.wait_for_selector("#live[data-state=live]")
+    page.wait_for_selector("main h1")
+    page.wait_for_load_state("networkidle" if False else "load")
+    if name == "chains":
+        page.wait_for_selector(".legend .chip")
+        page.locator("canvas").first.focus()
+        for _ in range(8):
+            page.keyboard.press("ArrowRight")
+    if name == "map":
+        page.wait_for_selector(".legend .chip")
+        box = page.locator(".picture canvas").bounding_box()
+        if box:
+            page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    if name == "time":
+        page.wait_for_selector(".when input[type=range]")
+        page.locator(".when input[type=range]").fill("700")
+        page.get_by_text("after 700 facts").wait_for()
+        page.get_by_role("button", name="Compare from here").click()
+        page.locator(".when input[type=range]").fill("1400")
+        page.wait_for_selector("text=tasks changed between")
+    page.wait_for_timeout(700)
+
+
+def main() -> None:
+    """Take them."""
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    wanted = set(sys.argv[1:]) or set(PLACES)
+    with furnished() as system, chromium() as browser:
+        url = system.settings.gateway_url
+        for look, options in LOOKS.items():
+            window = Watched(browser, url, **options)
+            for name, place in PLACES.items():
+                if name not in wanted:
+                    continue
+                page = window.open(place)
+                if name == "new":
+                    page.reload()
+                _settle(page, name)
+                file = _FOLDER / f"{name}-{look}.png"
+                page.screenshot(path=str(file))
+                if look == "light" and name in _IN_DOCS:
+                    _SHOWN.mkdir(exist_ok=True)
+                    page.screenshot(
+                        path=str(_SHOWN / f"page-{name}.jpg"), type="jpeg", quality=70
+                    )
+                print(file)  # noqa: T201
+            for one in window.wrong:
+                print(f"wrong: {one}", file=sys.stderr)  # noqa: T201
+            window.close()
+
+
+if __name__ == "__main__":
+    main()
