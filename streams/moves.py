@@ -104,7 +104,6 @@ def reopen(draft: Draft, row: TaskRow, wish: str, *, follow: bool = False) -> No
         row = replace(row, follow=follow)
         draft.put_task(row)
         enter_chain(draft, row)
-        bring_back(draft, row.task)
     else:
         draft.put_task(row)
         for process in map(draft.process, row.processes):
@@ -113,7 +112,7 @@ def reopen(draft: Draft, row: TaskRow, wish: str, *, follow: bool = False) -> No
     release(draft, row.task)
 
 
-def bring_back(draft: Draft, task: str) -> None:
+def _bring_back(draft: Draft, task: str) -> None:
     """The tile will be done again: what was cut for it, and is gone, is cut again."""
     row = draft.process(task)
     if not row.gone:
@@ -164,7 +163,7 @@ def _do_again(draft: Draft, row: ProcessRow) -> None:
             row = replace(row, course=course, follow=True, stale=False)
             draft.put_task(row)
             _hold_back(draft, row)
-            bring_back(draft, row.task)
+            _bring_back(draft, row.task)
         case Status.PENDING | Status.RETRY:
             draft.put_task(replace(row, follow=True, stale=True))
         case Status.NEW | Status.FAILED:
