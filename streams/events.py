@@ -114,6 +114,7 @@ class DownloadFailed:
     message: str
     trials: tuple[Trial, ...] = ()
     duration_s: float = 0.0
+    retry_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
