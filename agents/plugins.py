@@ -17,6 +17,7 @@ KINDS = {
     "search": "ingester.searches",
     "sensor": "ingester.sensors",
     "provider": "ingester.providers",
+    "source": "ingester.sources",
     "store": "ingester.stores",
     "engine": "ingester.engines",
     "step": "ingester.steps",
