@@ -5,12 +5,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from agents.downloader.fetch import fetch
-from agents.downloader.provider import ImageProvider
+from agents.downloader.provider import Errand, ImageProvider
+from agents.downloader.transfer.gate import Breakers
 from agents.logs import logger
 from agents.worker import manifest
 from agents.worker.desk import Desk
@@ -30,11 +31,14 @@ from agents.worker.graph.select import select_outputs
 from agents.worker.layers import base_name, object_uri, stored_name
 from agents.worker.loop import Facts
 from agents.worker.reply import reply
+from agents.worker.room import Room
 from agents.worker.saved import LocalLayer, save
+from agents.worker.secrets import clean
+from agents.worker.shelf import shelf_of
 from agents.worker.store import ObjectStore
 from agents.worker.workdir import Workshop
 from streams.envelope import Envelope
-from streams.errors import InvalidGraph, NoProviderDelivered
+from streams.errors import InvalidGraph, NoProviderDelivered, ProviderError
 from streams.events import DownloadDone, DownloadFailed, DownloadStarted
 from streams.failures import Failure
 from streams.model import Action, Delivery, Layer, Part, Tile
@@ -58,6 +62,8 @@ class Downloading:
     clock: Callable[[], datetime]
     step_memory_mb: int = 0
     step_cpus: int = 0
+    room: Room = field(default_factory=Room)
+    breakers: Breakers = field(default_factory=Breakers)
 
     def begin(self, order: Envelope[DownloadOrder]) -> Facts:
         """The attempt is started."""
@@ -96,16 +102,29 @@ class Downloading:
             failure=failure.value,
         )
         failed = DownloadFailed(
-            m.area, m.task, m.attempt, self.worker, failure, str(error), trials
+            m.area,
+            m.task,
+            m.attempt,
+            self.worker,
+            failure,
+            clean(str(error)),
+            trials,
+            retry_after_s=error.retry_after_s
+            if isinstance(error, ProviderError)
+            else 0,
         )
         return [reply(order, failed, "downloader", self.clock())]
 
     def _download(self, m: DownloadOrder, desk: Desk) -> DownloadDone:
         begin = time.monotonic()
         graph = self._graph(m.settings.scene_graph)
+        node = self.workshop.node
         with self.workshop.folder() as folder:
             desk.step = "fetch"
-            product, trials = fetch(m.scene, self.providers, folder, time.monotonic)
+            errand = Errand(m.area, desk, shelf_of(node, m.task), node, self.room)
+            product, trials = fetch(
+                m.scene, self.providers, folder, time.monotonic, errand, self.breakers
+            )
             deliveries = tuple(
                 Delivery(part.tile, self._cut(m, part, graph, work, desk))
                 for part, work in _work_folders(m.scene.parts, product)

@@ -3,18 +3,20 @@
 zip or tar, so that no archive can do harm.
 """
 
+import bz2
 import errno
+import gzip
+import lzma
 import os
 import shutil
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import IO, BinaryIO, Final
+from typing import IO, BinaryIO, Final, cast
 from zlib import error as ZlibError
 
 from streams.errors import DamagedProduct
@@ -35,7 +37,7 @@ _UNREADABLE = (
     zipfile.BadZipFile,
     tarfile.TarError,
     ZlibError,
-    LZMAError,
+    lzma.LZMAError,
     EOFError,
     RuntimeError,
     ValueError,
@@ -101,6 +103,40 @@ def unpack(archive: Path, into: Path, limits: Limits | None = None) -> None:
             entry.rename(into / entry.name)
 
 
+def unpack_members(
+    zipped: zipfile.ZipFile,
+    into: Path,
+    wanted: Sequence[str],
+    before: Callable[[zipfile.ZipInfo], None],
+) -> int:
+    """Unpack some entries of an archive, with the care that `unpack` takes.
+
+    Args:
+        zipped: opened, from wherever it is.
+        into: a folder that exists.
+        wanted: patterns of paths, as `annotation/*.xml`, compared from the right.
+        before: told each entry before it is read.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        DamagedProduct: as `unpack`.
+    """
+    seen: set[str] = set()
+    limits = Limits()
+    try:
+        for entry in zipped.infolist():
+            path = PurePosixPath(entry.filename)
+            if not entry.is_dir() and any(path.match(p) for p in wanted):
+                _check(entry, seen, limits)
+                before(entry)
+                _write(zipped, entry, into, limits.total_bytes)
+    except _UNREADABLE as error:
+        raise DamagedProduct(f"archive: {error}") from error
+    return len(seen)
+
+
 def _files(path: Path) -> Iterator[Path]:
     if path.is_dir():
         yield from (file for file in path.rglob("*") if file.is_file())
@@ -123,25 +159,34 @@ def _add(zipped: zipfile.ZipFile, file: Path, name: str) -> None:
 def _unpack(archive: BinaryIO, into: Path, limits: Limits) -> None:
     begin = archive.read(_TAR_MAGIC[0] + len(_TAR_MAGIC[1]))
     archive.seek(0)
-    if begin.startswith(_COMPRESSED_TAR) or begin.endswith(_TAR_MAGIC[1]):
-        _extract_tar(archive, into, limits)
+    packed = os.fstat(archive.fileno()).st_size
+    for magic, decompressed in _COMPRESSED_TAR.items():
+        if begin.startswith(magic):
+            with decompressed(archive) as tar:
+                _extract_tar(tar, packed, into, limits)
+            return
+    if begin.endswith(_TAR_MAGIC[1]):
+        _extract_tar(archive, packed, into, limits)
     else:
         with zipfile.ZipFile(archive) as zipped:
             _extract(zipped, into, limits)
 
 
-# How tars begin that are compressed with gzip, bzip2 and xz, and where a plain one says
-# what it is.
-_COMPRESSED_TAR: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
+# How a compressed tar begins, and what reads it: `tarfile` itself would not compare the
+# checksums. Where a plain one says what it is.
+_COMPRESSED_TAR: Final[dict[bytes, Callable[[BinaryIO], IO[bytes]]]] = {
+    b"\x1f\x8b": lambda archive: cast("IO[bytes]", gzip.GzipFile(fileobj=archive)),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+}
 _TAR_MAGIC: Final = (257, b"ustar")
 
 
-def _extract_tar(archive: BinaryIO, into: Path, limits: Limits) -> None:
+def _extract_tar(archive: IO[bytes], packed: int, into: Path, limits: Limits) -> None:
     """Unpack a tar as it is read, once."""
     left, count = limits.total_bytes, 0
     seen: set[str] = set()
-    packed = os.fstat(archive.fileno()).st_size
-    with tarfile.open(fileobj=archive, mode="r|*") as tar:
+    with tarfile.open(fileobj=archive, mode="r|") as tar:
         for entry in tar:
             count += 1
             if count > limits.entries:
@@ -163,6 +208,10 @@ def _extract_tar(archive: BinaryIO, into: Path, limits: Limits) -> None:
         if not count:
             raise zipfile.BadZipFile("it is empty")
         _check_end(tar)
+    while block := archive.read(_BLOCK):  # to where the checksum is
+        left -= len(block)
+        if left < 0:
+            raise zipfile.BadZipFile("it grows beyond the limit")
 
 
 def _check_end(tar: tarfile.TarFile) -> None:

@@ -64,7 +64,7 @@ def pause(failures: int, longest_s: float, asked_s: float = 0.0) -> float:
 
     Jitter: workers that failed together shall not come back together.
     """
-    backoff = min(_PAUSE_S * 2 ** (failures - 1), longest_s)
+    backoff: float = min(_PAUSE_S * 2.0 ** (failures - 1), longest_s)
     return max(backoff * random.uniform(0.5, 1.0), asked_s)
 
 

@@ -87,7 +87,7 @@ class S3Source:
 
     def __init__(self, client: Minio, headers: Mapping[str, str]) -> None:
         self._client = client
-        self._headers = dict(headers)
+        self._headers: dict[str, str | list[str] | tuple[str]] = dict(headers)
 
     def open(self, uri: str, start: int, end: int | None, tag: str) -> S3Opened:
         """An object from one byte to before another one; None: to its end.

@@ -143,6 +143,9 @@ class HttpSource:
             answer = self._once(url, headers, method, body)
             if answer.status not in REDIRECTS:
                 return answer
+            if method != "GET":
+                answer.close()
+                raise ProviderRefused(f"{shown(uri)}: redirected a {method}")
             target = urljoin(url, answer.headers.get("Location", ""))
             answer.drain_conn()
             answer.release_conn()

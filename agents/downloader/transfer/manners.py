@@ -33,7 +33,10 @@ class Manners:
     """Received from the provider by this process; 0: as fast as they come."""
 
 
-def manners_of(options: Mapping[str, str], usual: Manners = Manners()) -> Manners:
+USUAL = Manners()
+
+
+def manners_of(options: Mapping[str, str], usual: Manners = USUAL) -> Manners:
     """The manners in a provider's options.
 
     Raises:

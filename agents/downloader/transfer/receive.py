@@ -3,7 +3,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -36,10 +36,22 @@ _PAGES: Final = (b"<!doctype html", b"<html")
 class Receiver:
     """Receives files for one order of one provider."""
 
-    def __init__(self, gate: Gate, manners: Manners, desk: Desk) -> None:
+    def __init__(
+        self, gate: Gate, manners: Manners, desk: Desk, needs: Callable[[int], None]
+    ) -> None:
+        """Receive for one order.
+
+        Args:
+            gate: to the provider.
+            manners: towards it.
+            desk: is told the progress, and tells to stop.
+            needs: is told the size of a file before it is received; keeps room for it,
+                or raises `NodeExhausted`.
+        """
         self._gate = gate
         self._manners = manners
         self._desk = desk
+        self._needs = needs
         self._deadline = time.monotonic() + manners.total_s
         self._counting = Lock()
         self._bytes = Pace()
@@ -67,10 +79,6 @@ class Receiver:
             finally:
                 partial.save()
             return partial.file
-
-    def expect(self, size: int) -> None:
-        """Tell how many bytes there will be in all."""
-        self._desk.total_bytes = size
 
     def _count(self, received: int) -> None:
         with self._counting:
@@ -196,6 +204,8 @@ class _File:
             raise DamagedProduct(
                 f"{self._shown}: {opened.size} bytes, expected {self._expected.size}"
             )
+        if not self._expected.size:  # else room was made before it was asked for
+            self._by._needs(max(opened.size, 0))
         whole = opened.end in (-1, opened.size)
         part = opened.size if whole else self._manners.part_bytes
         partial.begin(opened.size, opened.tag, max(part, 1))
