@@ -94,8 +94,8 @@ class HttpSource:
             if tag:
                 headers["If-Range"] = tag
         answer = self._asked(uri, headers)
-        if answer.status == 416 and start:
-            answer.close()  # it is shorter than it was
+        if answer.status == 416 and "Range" in headers:
+            answer.close()  # it is shorter than it was, or empty
             return self.open(uri, 0, None, "")
         try:
             judge(answer, uri)

@@ -70,8 +70,7 @@ class Partial:
 
     def is_of(self, size: int, tag: str) -> bool:
         """May what is there be a part of this file?"""
-        # Without a tag nobody can say whether it is still the same file.
-        return self.begun and bool(tag) and (self.size, self.tag) == (size, tag)
+        return self.begun and (self.size, self.tag) == (size, tag)
 
     def forget(self) -> None:
         """What is there is thrown away."""
@@ -134,6 +133,8 @@ class Partial:
             there = self.file.stat().st_size
         except (OSError, ValueError, KeyError, TypeError):
             return  # nothing, or nothing that can be used
-        if max((span.at for span in spans), default=0) <= there:
+        # Without a tag nobody can say later whether it is still the same file.
+        written = max((s.at for s in spans if s.at > s.start), default=0)
+        if tag and written <= there:
             self.size, self.tag, self.spans = size, tag, spans
             self.done = self._saved = sum(s.at - s.start for s in spans)

@@ -137,15 +137,18 @@ class _File:
             self._verify()
 
     def _patiently(self) -> None:
-        failures = 0
+        failures, best = 0, self._partial.done
         while not self._partial.complete:
-            before = self._partial.done
             self._by._may_go_on(self._uri)
             try:
                 self._round()
                 failures = 0
             except ProviderError as error:
-                failures = 1 if self._partial.done > before else failures + 1
+                # More than ever: a file that changes all the time is no progress.
+                failures = 1 if self._partial.done > best else failures + 1
+                best = max(best, self._partial.done)
+                if error.failure in _AGAIN and error.retry_after_s:
+                    self._gate.hold(error.retry_after_s)
                 if not self._is_worth_it(error, failures):
                     raise
                 self._resumed = True
@@ -161,8 +164,6 @@ class _File:
 
     def _wait(self, error: ProviderError, failures: int) -> None:
         seconds = pause(failures, self._manners.longest_pause_s, error.retry_after_s)
-        if error.retry_after_s:
-            self._gate.hold(error.retry_after_s)
         if self._by._desk.cancelled.wait(seconds):
             raise OrderCancelled(f"{self._shown}: told to stop") from error
 
@@ -279,6 +280,7 @@ class _File:
                 time.sleep(self._by._bytes.turn(self._manners.bytes_per_s / len(block)))
         if span.end < 0:
             self._partial.end(span)
+        self._partial.save()
         if span.missing:
             raise ProviderError(
                 f"{self._shown}: cut off at byte {span.at} of {self._partial.size}"
