@@ -193,7 +193,7 @@ def test_server_that_is_not_there_may_come_back(into, tmp_path):
 def test_time_of_a_product_is_bounded_and_what_came_is_kept(origin, into, tmp_path):
     origin.faults = ["delay 0.2"] * 50
     with pytest.raises(ProviderError, match="not there in"):
-        provider(origin, total_s="0.3", part_bytes="5000", parallel="2").fetch(
+        provider(origin, total_s="1", part_bytes="5000", parallel="2").fetch(
             SCENE, into, errand(tmp_path)
         )
     origin.faults, before = [], origin.sent

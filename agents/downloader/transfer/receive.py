@@ -225,7 +225,7 @@ class _File:
         """Every part, by as many connections as may be.
 
         Raises:
-            ProviderError: of the first connection that failed.
+            ProviderError: of the connection whose failure says most.
         """
         stop = Event()
         others = min(self._manners.parallel - 1, len(left))
@@ -233,7 +233,7 @@ class _File:
             working = [pool.submit(self._first, opened, span, left, stop)]
             working += [pool.submit(self._help, left, stop) for _ in range(others)]
         errors = [e for w in working if (e := w.exception()) is not None]
-        for error in sorted(errors, key=lambda error: isinstance(error, _Stopped)):
+        for error in sorted(errors, key=_says_little):
             raise error
 
     def _first(
@@ -267,8 +267,6 @@ class _File:
         for block in opened.blocks():
             if stop.is_set():
                 raise _Stopped
-            self._by._may_go_on(self._uri)
-            watch.count(len(block))
             if span.at == 0:
                 self._look_at(block)
             if 0 <= span.end < span.at + len(block):
@@ -276,6 +274,9 @@ class _File:
             self._partial.write(span, block)
             self._by._count(len(block))
             self._follow()
+            # Last: what has come is kept, whatever the time.
+            watch.count(len(block))
+            self._by._may_go_on(self._uri)
             if self._manners.bytes_per_s:
                 time.sleep(self._by._bytes.turn(self._manners.bytes_per_s / len(block)))
         if span.end < 0:
@@ -311,6 +312,15 @@ class _File:
         summing = self._summing or Summing(self._partial, algorithm)
         size = self._partial.size
         verified(self._shown, self._expected, size, algorithm, summing.end(), wanted)
+
+
+def _says_little(error: BaseException) -> tuple[int, float]:
+    """What will not pass by itself comes first, then what lasts longest."""
+    if isinstance(error, _Stopped):
+        return 2, 0.0
+    if isinstance(error, ProviderError) and error.failure in _AGAIN:
+        return 1, -error.retry_after_s
+    return 0, 0.0
 
 
 class _Watch:
