@@ -125,16 +125,16 @@ class _File:
 
     def get(self) -> None:
         """Everything that is missing; a second time when parts did not fit together."""
-        self._patiently()
-        try:
-            self._verify()
-        except DamagedProduct:
-            resumed, self._resumed = self._resumed, False
-            self._forget()
-            if not resumed:
-                raise
+        again = True
+        while True:
             self._patiently()
-            self._verify()
+            try:
+                return self._verify()
+            except DamagedProduct:
+                self._forget()
+                if not (again and self._resumed):
+                    raise
+                again = False
 
     def _patiently(self) -> None:
         failures, best = 0, self._partial.done
