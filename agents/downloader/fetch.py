@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from prometheus_client import Counter, Gauge
+
 from agents.downloader.provider import Errand, ImageProvider
 from agents.downloader.transfer.gate import Breakers
 from agents.logs import logger
@@ -15,6 +17,15 @@ from streams.failures import TREATMENT, Cost
 from streams.model import Scene, Trial
 
 _LOG = logger("downloader")
+
+_BYTES = Counter("ingester_downloader_bytes", "Bytes received", ["provider"])
+_TRIALS = Counter(
+    "ingester_downloader_trials", "Trials, by how they ended", ["provider", "result"]
+)
+_SECONDS = Counter("ingester_downloader_seconds", "Time in trials", ["provider"])
+_ALONE = Gauge(
+    "ingester_downloader_provider_left_alone", "1: not asked for now", ["provider"]
+)
 
 
 def fetch(
@@ -55,7 +66,8 @@ def fetch(
         mine.desk.done_bytes = mine.desk.total_bytes = 0
         begin = elapsed_s()
         error = _tried(scene, provider, into, mine, breakers)
-        trials.append(_trial(error, into, mine, elapsed_s() - begin))
+        trials.append(_counted(_trial(error, into, mine, elapsed_s() - begin)))
+        _ALONE.labels(name).set(breakers.of(name).is_open)
         if error is None:
             return into, trials
         shutil.rmtree(into)
@@ -114,3 +126,11 @@ def _trial(
         size_bytes=errand.desk.done_bytes or there,
         duration_s=round(duration_s, 3),
     )
+
+
+def _counted(trial: Trial) -> Trial:
+    _BYTES.labels(trial.provider).inc(trial.size_bytes)
+    _SECONDS.labels(trial.provider).inc(trial.duration_s)
+    result = trial.failure.value if trial.failure else "DELIVERED"
+    _TRIALS.labels(trial.provider, result).inc()
+    return trial

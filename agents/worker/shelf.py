@@ -46,9 +46,8 @@ def held(shelf: Path) -> Iterator[Path]:
 
 def sweep(node: Path, older_than_s: float) -> None:
     """Remove what nobody came back for."""
-    for shelf in (node / NAME).glob("**/"):
-        if not (shelf / _LOCK).exists():
-            continue
+    for file in sorted((node / NAME).rglob(_LOCK)):
+        shelf = file.parent
         newest = max(entry.stat().st_mtime for entry in (shelf, *shelf.rglob("*")))
         lock = _taken(shelf) if time.time() - newest > older_than_s else None
         if lock is not None:

@@ -142,21 +142,26 @@ class FtpSource:
         parts = urlsplit(uri)
         host, port = parts.hostname or "", parts.port or 21
         ftp = self._client(parts.scheme, port)
-        known = host in self._hosts
-        with _border(shown(uri)):
-            connect_s = min(CONNECT_S, self._manners.stall_s)
-            ftp.connect(host, port, timeout=connect_s)
-            assert ftp.sock is not None
-            ftp.sock.settimeout(self._manners.stall_s)
-            ftp.timeout = self._manners.stall_s
-            # Anonymous towards hosts that the settings do not name.
-            if known and self._user:
-                ftp.login(self._user, self._password)
-            else:
-                ftp.login()
-            if isinstance(ftp, ftplib.FTP_TLS):
-                ftp.prot_p()
+        try:
+            with _border(shown(uri)):
+                self._greet(ftp, host, port)
+        except BaseException:
+            ftp.close()
+            raise
         return ftp
+
+    def _greet(self, ftp: ftplib.FTP, host: str, port: int) -> None:
+        ftp.connect(host, port, timeout=min(CONNECT_S, self._manners.stall_s))
+        assert ftp.sock is not None
+        ftp.sock.settimeout(self._manners.stall_s)
+        ftp.timeout = self._manners.stall_s
+        # Anonymous towards hosts that the settings do not name.
+        if host in self._hosts and self._user:
+            ftp.login(self._user, self._password)
+        else:
+            ftp.login()
+        if isinstance(ftp, ftplib.FTP_TLS):
+            ftp.prot_p()
 
     def _client(self, scheme: str, port: int) -> ftplib.FTP:
         if scheme == "ftp":
@@ -167,7 +172,7 @@ class FtpSource:
 
 
 def _walk(ftp: ftplib.FTP, folder: str, depth: int) -> Iterator[tuple[str, int, str]]:
-    for name, facts in sorted(ftp.mlsd(folder or "/", ["type", "size", "modify"])):
+    for name, facts in sorted(ftp.mlsd(folder or "/"), key=lambda entry: entry[0]):
         path = f"{folder}/{name}"
         if facts.get("type") == "file":
             yield path, int(facts.get("size", -1)), _tagged(facts.get("modify", ""))
