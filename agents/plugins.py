@@ -10,12 +10,14 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from agents.settings import plugin_options
+from agents.worker.secrets import remember_options
 from streams.errors import IngesterError, PluginError
 
 KINDS = {
     "search": "ingester.searches",
     "sensor": "ingester.sensors",
     "provider": "ingester.providers",
+    "source": "ingester.sources",
     "store": "ingester.stores",
     "engine": "ingester.engines",
     "step": "ingester.steps",
@@ -60,6 +62,7 @@ def make(kind: str, name: str, defaults: Mapping[str, str] | None = None) -> Any
     """
     factory = load(kind, name.partition(":")[0])
     options = {**(defaults or {}), **plugin_options(kind, name)}
+    remember_options(options)
     try:
         return factory(options)
     except (IngesterError, KeyError, ValueError, OSError) as error:

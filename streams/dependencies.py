@@ -121,7 +121,10 @@ def _fold(draft: Draft, fact: Envelope[Event]) -> None:
             _deliver(draft, event, fact.time)
         case ProcessDone():
             _finish(draft, event, fact.time)
-        case DownloadFailed() | ProcessFailed():
+        case DownloadFailed():
+            asked_s = event.retry_after_s
+            _fail(draft, event, event.failure, event.message, fact.time, asked_s)
+        case ProcessFailed():
             _fail(draft, event, event.failure, event.message, fact.time)
         case AttemptExpired():
             message = f"nothing heard of worker {event.worker}"
@@ -277,11 +280,14 @@ def _fail(
     failure: Failure,
     message: str,
     at: datetime,
+    retry_after_s: float = 0.0,
 ) -> None:
     row = draft.task(event.task)
     if transitions.is_current(row.course, event.attempt):
         settings = draft.ingestion(row.area, row.ingestion).settings
-        course = transitions.failed(row.course, failure, message, at, settings)
+        course = transitions.failed(
+            row.course, failure, message, at, settings, retry_after_s
+        )
         if draft.area(row.area).state is AreaState.CANCELLED:
             course = replace(course, status=Status.FAILED)
         pending = row.course.status is Status.PENDING

@@ -13,6 +13,12 @@ IngesterError
 ├── ProviderError
 │   ├── NoProviderDelivered every provider was tried, none had a good product
 │   ├── ProductNotFound     this provider does not have the product
+│   ├── ProductStaging      the product is being brought online
+│   ├── CredentialsRefused  the provider does not know us, or not any more
+│   ├── QuotaExceeded       the provider lets us have no more for now
+│   ├── RateLimited         the provider asks to slow down
+│   ├── ProviderPaused      the provider is left alone: it failed again and again
+│   ├── ProviderRefused     the provider says that the request is wrong
 │   └── DamagedProduct      the product is there but cannot be used
 ├── StepError
 │   ├── StepFailed          a step failed; a retry may help
@@ -107,23 +113,36 @@ class ProviderError(IngesterError):
 
     failure = Failure.TRANSIENT_NET
 
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        """What it asks to wait; 0: nothing."""
+
 
 class NoProviderDelivered(ProviderError):
     """Every provider was tried, and none had a good product."""
 
-    def __init__(self, scene: str, trials: Sequence[Trial]) -> None:
+    def __init__(
+        self, scene: str, trials: Sequence[Trial], retry_after_s: float = 0.0
+    ) -> None:
         tried = "; ".join(f"{t.provider}: {t.message}" for t in trials)
-        super().__init__(f"scene '{scene}': no provider delivered it: {tried}")
+        message = f"scene '{scene}': no provider delivered it: {tried}"
+        super().__init__(message, retry_after_s)
         self.trials = tuple(trials)
         self.failure = _common_failure(trials)
 
 
 def _common_failure(trials: Sequence[Trial]) -> Failure:
-    """The failure to treat: a passing one, else a damaged product, else not found."""
+    """The failure to treat: a passing one, else a damaged product, else not found.
+
+    One that may take as long as it will comes first: the task must not be given up
+    while a provider is bringing its product online.
+    """
     failures = [trial.failure for trial in trials if trial.failure is not None]
-    for failure in failures:
-        if TREATMENT[failure].cost is Cost.SYSTEM:
-            return failure
+    for cost in (Cost.WAIT, Cost.SYSTEM):
+        for failure in failures:
+            if TREATMENT[failure].cost is cost:
+                return failure
     others = [failure for failure in failures if failure is not Failure.NOT_FOUND]
     return others[0] if others else Failure.NOT_FOUND
 
@@ -132,6 +151,44 @@ class ProductNotFound(ProviderError):
     """This provider does not have the product."""
 
     failure = Failure.NOT_FOUND
+
+
+class ProductStaging(ProviderError):
+    """The product is being brought online; it was asked for."""
+
+    failure = Failure.STAGING
+
+
+class CredentialsRefused(ProviderError):
+    """The provider does not know us, or not any more."""
+
+    failure = Failure.AUTH
+
+
+class QuotaExceeded(ProviderError):
+    """The provider lets us have no more for now."""
+
+    failure = Failure.QUOTA
+
+
+class RateLimited(ProviderError):
+    """The provider asks to slow down."""
+
+    failure = Failure.RATE_LIMITED
+
+
+class ProviderPaused(ProviderError):
+    """The provider is left alone for a while: it failed again and again."""
+
+    def __init__(self, message: str, failure: Failure, retry_after_s: float) -> None:
+        super().__init__(message, retry_after_s)
+        self.failure = failure
+
+
+class ProviderRefused(ProviderError):
+    """The provider says that the request is wrong."""
+
+    failure = Failure.BAD_INPUT
 
 
 class DamagedProduct(ProviderError):

@@ -121,6 +121,7 @@ class DownloadFailed:
     duration_s: float = 0.0
     log: str = ""
     """URI of what the steps said; empty: nothing."""
+    retry_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

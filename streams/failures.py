@@ -34,6 +34,9 @@ class Cost(StrEnum):
     SYSTEM = "SYSTEM"
     """Tried again by itself, up to `MAX_SETBACKS` times; then as REQUEST."""
 
+    WAIT = "WAIT"
+    """Tried again by itself, as long as it takes: somebody else must act first."""
+
     REQUEST = "REQUEST"
     """Tried again while the request's `retry_count` lasts, if it is retriable."""
 
@@ -51,10 +54,10 @@ class Treatment:
 
 TREATMENT: dict[Failure, Treatment] = {
     Failure.NOT_FOUND: Treatment("no provider has the product", Cost.REQUEST),
-    Failure.STAGING: Treatment("the product is being brought online", Cost.SYSTEM),
-    Failure.AUTH: Treatment("the provider refuses our credentials", Cost.SYSTEM),
-    Failure.QUOTA: Treatment("the provider's quota is used up", Cost.SYSTEM),
-    Failure.RATE_LIMITED: Treatment("the provider asks to slow down", Cost.SYSTEM),
+    Failure.STAGING: Treatment("the product is being brought online", Cost.WAIT),
+    Failure.AUTH: Treatment("the provider refuses our credentials", Cost.WAIT),
+    Failure.QUOTA: Treatment("the provider's quota is used up", Cost.WAIT),
+    Failure.RATE_LIMITED: Treatment("the provider asks to slow down", Cost.WAIT),
     Failure.TRANSIENT_NET: Treatment("the network or a server failed", Cost.SYSTEM),
     Failure.TRANSIENT_STORAGE: Treatment("the object store failed", Cost.SYSTEM),
     Failure.NODE_RESOURCE: Treatment(
@@ -80,8 +83,15 @@ MAX_SETBACKS = 15
 _FIRST_DELAY = timedelta(seconds=2)
 _LONGEST_DELAY = timedelta(minutes=30)
 
+# An archive of tapes may need a day; nobody who asks for more is believed.
+_LONGEST_ASKED = timedelta(days=1)
 
-def back_off(attempts: int) -> timedelta:
-    """Pause after so many failed attempts (≥ 1): 2 s, doubling up to 30 min."""
+
+def back_off(attempts: int, asked_s: float = 0.0) -> timedelta:
+    """Pause after so many failed attempts (≥ 1): 2 s, doubling up to 30 min.
+
+    Not less than what the one who refused asked for, a day at most.
+    """
     doublings = min(attempts - 1, 20)
-    return min(_FIRST_DELAY * (1 << doublings), _LONGEST_DELAY)
+    asked = min(timedelta(seconds=max(asked_s, 0.0)), _LONGEST_ASKED)
+    return max(min(_FIRST_DELAY * (1 << doublings), _LONGEST_DELAY), asked)

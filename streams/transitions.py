@@ -121,9 +121,23 @@ def finished(course: Course, worker: str, at: datetime) -> Course:
 
 
 def failed(
-    course: Course, failure: Failure, message: str, at: datetime, settings: Settings
+    course: Course,
+    failure: Failure,
+    message: str,
+    at: datetime,
+    settings: Settings,
+    retry_after_s: float = 0.0,
 ) -> Course:
-    """The current attempt failed: tried again (NEW), parked (RETRY) or given up."""
+    """The current attempt failed: tried again (NEW), parked (RETRY) or given up.
+
+    Args:
+        course: before.
+        failure: why.
+        message: the same for people.
+        at: when.
+        settings: of the request.
+        retry_after_s: what the one who refused asked to wait; 0: nothing.
+    """
     lost = failure is Failure.LOST
     course = replace(
         course,
@@ -135,8 +149,11 @@ def failed(
     cost = TREATMENT[failure].cost
     if cost is Cost.NEVER:
         return replace(course, status=Status.FAILED)
+    if cost is Cost.WAIT:
+        return _again(course, at, retry_after_s)
     if cost is Cost.SYSTEM and course.setbacks < MAX_SETBACKS:
-        return _again(replace(course, setbacks=course.setbacks + 1), at)
+        course = replace(course, setbacks=course.setbacks + 1)
+        return _again(course, at, retry_after_s)
     if not settings.retriable:
         return replace(course, status=Status.FAILED)
     if course.countdown > 0:
@@ -172,6 +189,6 @@ def again(course: Course) -> Course:
     return replace(course, status=Status.NEW, setbacks=0, losses=0)
 
 
-def _again(course: Course, at: datetime) -> Course:
-    pause = back_off(course.attempt)
+def _again(course: Course, at: datetime, asked_s: float = 0.0) -> Course:
+    pause = back_off(course.attempt, asked_s)
     return replace(course, status=Status.NEW, not_before=at + pause)

@@ -9,6 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from agents import plugins
+from agents.downloader.provider import Errand
 from agents.processor.indexer import Document, TileLayers
 from agents.worker.desk import Desk
 from agents.worker.workdir import Workshop
@@ -33,7 +34,7 @@ class Provider:
         self.errors = list(errors)
         self.asked = 0
 
-    def fetch(self, scene: Scene, into: Path) -> None:
+    def fetch(self, scene: Scene, into: Path, errand: Errand) -> None:
         self.asked += 1
         for name, content in self.files.items():
             path = into / name

@@ -11,14 +11,12 @@ from pathlib import Path
 from agents import plugins
 from agents.catalogue.bursts.cutter import BurstCutter
 from agents.catalogue.bursts.memory import BurstMemory
-from agents.catalogue.bursts.ranges import FileRanges, HttpRanges, Ranges
 from agents.catalogue.bursts.sources import EODATA, Sources
 from agents.catalogue.catalogue import Catalogue
 from agents.catalogue.known import NothingKnown
 from agents.catalogue.patience import patiently
 from agents.catalogue.showing import Showing
 from agents.catalogue.sweep import Made, Sweep
-from agents.catalogue.templates import problem_of
 from agents.catalogue.trial import Fallback, Nothing, Rules
 from agents.logs import logger
 from agents.settings import Settings
@@ -32,7 +30,9 @@ from agents.worker.equipment import (
     s3_options,
 )
 from agents.worker.loop import Facts
+from agents.worker.ranges import FileRanges, HttpRanges, Ranges
 from agents.worker.reply import reply
+from agents.worker.templates import problem_of
 from infra.minio.ranges import open_ranges
 from infra.postgres.dump import borne_records, read_rows
 from streams.envelope import Envelope

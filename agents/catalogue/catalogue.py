@@ -27,9 +27,9 @@ from agents.catalogue.preview import Preview, preview
 from agents.catalogue.records import RecordKeeper, with_records
 from agents.catalogue.search import Query, SceneSearch
 from agents.catalogue.sensor import Sensor, find_sensor
-from agents.catalogue.templates import check_templates
 from agents.catalogue.trial import Rules, search_in_turn
 from agents.catalogue.versions import Rule
+from agents.worker.templates import check_templates
 from streams.errors import InvalidRequest, PluginError
 from streams.events import Event
 from streams.model import Stage

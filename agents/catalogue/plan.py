@@ -7,7 +7,7 @@ from dataclasses import replace
 from agents.catalogue.cells import NONE, grid_of
 from agents.catalogue.inventory import Inventory
 from agents.catalogue.sensor import Sensor
-from agents.catalogue.templates import filled
+from agents.worker.templates import filled
 from streams.events import Event, IngestionAccepted, IngestionListed, TaskCreated
 from streams.model import (
     Kind,

@@ -10,14 +10,19 @@ from agents.downloader.download import Downloading
 from agents.settings import Settings
 from agents.worker.door import run_worker, worker_name
 from agents.worker.equipment import open_stores
+from agents.worker.shelf import sweep
 from agents.worker.workdir import Workshop
 from streams.orders import DownloadOrder
 from streams.topics import DOWNLOADS
+
+# What an attempt received is of use for as long as its task may be tried again.
+_KEPT_S = 3 * 24 * 3600.0
 
 
 def run(settings: Settings) -> None:
     """Download until told to stop."""
     workshop = Workshop(settings.worker_dir, "downloader")
+    sweep(settings.worker_dir, _KEPT_S)
     trade = Downloading(
         worker=worker_name(),
         providers=plugins.make_all("provider", settings.downloader_providers),

@@ -5,13 +5,14 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from agents.downloader.fetch import fetch
-from agents.downloader.provider import ImageProvider
+from agents.downloader.provider import Errand, ImageProvider
+from agents.downloader.transfer.gate import Breakers
 from agents.logs import logger
 from agents.worker import manifest
 from agents.worker.desk import Desk
@@ -32,11 +33,14 @@ from agents.worker.loop import Facts
 from agents.worker.outputs.keep import Kept, keep
 from agents.worker.outputs.provenance import origin_of
 from agents.worker.reply import reply
+from agents.worker.room import Room
+from agents.worker.secrets import clean
+from agents.worker.shelf import shelf_of
 from agents.worker.steplog import StepLog, kept_log
 from agents.worker.store import ObjectStore
 from agents.worker.workdir import Workshop
 from streams.envelope import Envelope
-from streams.errors import InvalidGraph, NoProviderDelivered
+from streams.errors import InvalidGraph, NoProviderDelivered, ProviderError
 from streams.events import DownloadDone, DownloadFailed, DownloadStarted
 from streams.failures import Failure
 from streams.model import Delivery, Part, Tile
@@ -61,6 +65,8 @@ class Downloading:
     step_memory_mb: int = 0
     step_cpus: int = 0
     graph_digests: Sequence[str] = ()
+    room: Room = field(default_factory=Room)
+    breakers: Breakers = field(default_factory=Breakers)
 
     def begin(self, order: Envelope[DownloadOrder]) -> Facts:
         """The attempt is started."""
@@ -109,22 +115,27 @@ class Downloading:
             attempt=m.attempt,
             worker=self.worker,
             failure=failure,
-            message=f"{error}{notes}",
+            message=clean(f"{error}{notes}"),
             trials=trials,
             duration_s=desk.duration_s(),
             log=desk.log,
+            retry_after_s=_pause(error),
         )
         return [reply(order, failed, "downloader", self.clock())]
 
     def _download(self, m: DownloadOrder, desk: Desk) -> DownloadDone:
         graph = self._graph(m.settings.scene_graph)
         uri_of = partial(self._uri, m, m.scene.name)
+        node = self.workshop.node
         with (
             self.workshop.folder() as folder,
             kept_log(folder, uri_of, self.store, desk) as said,
         ):
             desk.step = "fetch"
-            product, trials = fetch(m.scene, self.providers, folder, time.monotonic)
+            errand = Errand(m.area, desk, shelf_of(node, m.task), node, self.room)
+            product, trials = fetch(
+                m.scene, self.providers, folder, time.monotonic, errand, self.breakers
+            )
             cut = {
                 part.tile: self._cut(m, part, graph, work, desk, said)
                 for part, work in _work_folders(m.scene.parts, product)
@@ -219,3 +230,8 @@ def _work_folders(parts: Sequence[Part], product: Path) -> list[tuple[Part, Path
         shutil.copytree(product, work, copy_function=os.link)
         folders.append((part, work))
     return folders
+
+
+def _pause(error: Exception) -> float:
+    """Seconds that a provider asks for before the next attempt; 0: none."""
+    return error.retry_after_s if isinstance(error, ProviderError) else 0

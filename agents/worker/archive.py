@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Folders as zip archives: packed so that the same files give the same bytes, and
-unpacked so that no archive can do harm.
+"""Folders as archives: packed so that the same files give the same bytes, and unpacked,
+zip or tar, so that no archive can do harm.
 """
 
+import bz2
 import errno
+import gzip
+import lzma
+import os
 import shutil
 import stat
+import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from typing import IO, BinaryIO, Final, cast
 from zlib import error as ZlibError
 
 from streams.errors import DamagedProduct
@@ -30,8 +35,9 @@ _BLOCK = 1 << 20
 # ones, a ValueError for names that are not what they say.
 _UNREADABLE = (
     zipfile.BadZipFile,
+    tarfile.TarError,
     ZlibError,
-    LZMAError,
+    lzma.LZMAError,
     EOFError,
     RuntimeError,
     ValueError,
@@ -80,8 +86,8 @@ def unpack(archive: Path, into: Path, limits: Limits | None = None) -> None:
     """
     with TemporaryDirectory(dir=into, prefix=".unpacking-") as aside:
         try:
-            with zipfile.ZipFile(archive) as zipped:
-                _extract(zipped, Path(aside), limits or Limits())
+            with archive.open("rb") as opened:
+                _unpack(opened, Path(aside), limits or Limits())
         except _UNREADABLE as error:
             raise DamagedProduct(f"archive '{archive.name}': {error}") from error
         except OSError as error:
@@ -95,6 +101,40 @@ def unpack(archive: Path, into: Path, limits: Limits | None = None) -> None:
                 )
         for entry in list(Path(aside).iterdir()):
             entry.rename(into / entry.name)
+
+
+def unpack_members(
+    zipped: zipfile.ZipFile,
+    into: Path,
+    wanted: Sequence[str],
+    before: Callable[[zipfile.ZipInfo], None],
+) -> int:
+    """Unpack some entries of an archive, with the care that `unpack` takes.
+
+    Args:
+        zipped: opened, from wherever it is.
+        into: a folder that exists.
+        wanted: patterns of paths, as `annotation/*.xml`, compared from the right.
+        before: told each entry before it is read.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        DamagedProduct: as `unpack`.
+    """
+    seen: set[str] = set()
+    limits = Limits()
+    try:
+        for entry in zipped.infolist():
+            path = PurePosixPath(entry.filename)
+            if not entry.is_dir() and any(path.match(p) for p in wanted):
+                _check(entry, seen, limits)
+                before(entry)
+                _write(zipped, entry, into, limits.total_bytes)
+    except _UNREADABLE as error:
+        raise DamagedProduct(f"archive: {error}") from error
+    return len(seen)
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -116,6 +156,71 @@ def _add(zipped: zipfile.ZipFile, file: Path, name: str) -> None:
         shutil.copyfileobj(source, target, _BLOCK)
 
 
+def _unpack(archive: BinaryIO, into: Path, limits: Limits) -> None:
+    begin = archive.read(_TAR_MAGIC[0] + len(_TAR_MAGIC[1]))
+    archive.seek(0)
+    packed = os.fstat(archive.fileno()).st_size
+    for magic, decompressed in _COMPRESSED_TAR.items():
+        if begin.startswith(magic):
+            with decompressed(archive) as tar:
+                _extract_tar(tar, packed, into, limits)
+            return
+    if begin.endswith(_TAR_MAGIC[1]):
+        _extract_tar(archive, packed, into, limits)
+    else:
+        with zipfile.ZipFile(archive) as zipped:
+            _extract(zipped, into, limits)
+
+
+# How a compressed tar begins, and what reads it: `tarfile` itself would not compare the
+# checksums. Where a plain one says what it is.
+_COMPRESSED_TAR: Final[dict[bytes, Callable[[BinaryIO], IO[bytes]]]] = {
+    b"\x1f\x8b": lambda archive: cast("IO[bytes]", gzip.GzipFile(fileobj=archive)),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+}
+_TAR_MAGIC: Final = (257, b"ustar")
+
+
+def _extract_tar(archive: IO[bytes], packed: int, into: Path, limits: Limits) -> None:
+    """Unpack a tar as it is read, once."""
+    left, count = limits.total_bytes, 0
+    seen: set[str] = set()
+    with tarfile.open(fileobj=archive, mode="r|") as tar:
+        for entry in tar:
+            count += 1
+            if count > limits.entries:
+                raise zipfile.BadZipFile(f"more than {limits.entries} entries")
+            if not (entry.isfile() or entry.isdir()):
+                raise zipfile.BadZipFile(f"entry '{entry.name}' is no file, no folder")
+            _check_name(entry.name, seen, folder=entry.isdir())
+            if entry.isdir():
+                (into / entry.name).mkdir(parents=True, exist_ok=True)
+                continue
+            source = tar.extractfile(entry)
+            assert source is not None
+            written = _copy(source, into / entry.name, left)
+            if written != entry.size:
+                raise zipfile.BadZipFile(f"entry '{entry.name}' is cut off")
+            left -= written
+            if (limits.total_bytes - left) > max(limits.ratio * packed, _BLOCK):
+                raise zipfile.BadZipFile(f"it grows more than {limits.ratio} times")
+        if not count:
+            raise zipfile.BadZipFile("it is empty")
+        _check_end(tar)
+    while block := archive.read(_BLOCK):  # to where the checksum is
+        left -= len(block)
+        if left < 0:
+            raise zipfile.BadZipFile("it grows beyond the limit")
+
+
+def _check_end(tar: tarfile.TarFile) -> None:
+    """A tar ends with blocks of zeros; the library does not miss them."""
+    assert tar.fileobj is not None
+    if tar.fileobj.tell() == tar.offset:  # there was nothing to read where they begin
+        raise zipfile.BadZipFile("it is cut off")
+
+
 def _extract(zipped: zipfile.ZipFile, into: Path, limits: Limits) -> None:
     entries = zipped.infolist()
     if not entries:
@@ -134,15 +239,9 @@ def _extract(zipped: zipfile.ZipFile, into: Path, limits: Limits) -> None:
 
 def _check(entry: zipfile.ZipInfo, seen: set[str], limits: Limits) -> None:
     name = entry.filename
-    first, parts = name.partition("/")[0], PurePosixPath(name).parts
-    if name.startswith("/") or "\\" in name or ".." in parts or ":" in first:
-        raise zipfile.BadZipFile(f"entry '{name}' would land outside")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise zipfile.BadZipFile(f"entry '{name}' is a link")
-    plain = str(PurePosixPath(name)).casefold()
-    if plain in seen and not entry.is_dir():
-        raise zipfile.BadZipFile(f"entry '{name}' comes twice")
-    seen.add(plain)
+    _check_name(name, seen, folder=entry.is_dir())
     big = entry.file_size > _BLOCK
     if big and entry.file_size > limits.ratio * max(entry.compress_size, 1):
         raise zipfile.BadZipFile(f"entry '{name}' grows more than {limits.ratio} times")
@@ -152,13 +251,27 @@ def _write(
     zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, into: Path, at_most: int
 ) -> int:
     """Unpack one entry; its size, counted and not believed."""
-    target = into / entry.filename
+    with zipped.open(entry) as source:
+        return _copy(source, into / entry.filename, at_most)
+
+
+def _copy(source: IO[bytes], target: Path, at_most: int) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     written = 0
-    with zipped.open(entry) as source, target.open("xb") as file:
+    with target.open("xb") as file:
         while block := source.read(_BLOCK):
             written += len(block)
             if written > at_most:
                 raise zipfile.BadZipFile("it grows beyond the limit")
             file.write(block)
     return written
+
+
+def _check_name(name: str, seen: set[str], *, folder: bool) -> None:
+    first, parts = name.partition("/")[0], PurePosixPath(name).parts
+    if name.startswith("/") or "\\" in name or ".." in parts or ":" in first:
+        raise zipfile.BadZipFile(f"entry '{name}' would land outside")
+    plain = str(PurePosixPath(name)).casefold()
+    if plain in seen and not folder:
+        raise zipfile.BadZipFile(f"entry '{name}' comes twice")
+    seen.add(plain)

@@ -38,11 +38,15 @@ M = TypeVar(
 
 Facts = Iterable[Envelope[Any]]
 
-# Orders taken and not begun: some wait for the end of a pause, some are ready for the
-# next free hand. Beyond the first number the partitions are paused until the second:
-# pausing throws away what the client has fetched, so it must not be done per order.
-_PARKED_AT_MOST = 100
-_PARKED_AGAIN = 50
+# Orders taken and ready for the next free hand. Beyond the first number the partitions
+# are paused until the second: pausing throws away what the client has fetched, so it
+# must not be done per order.
+_READY_AT_MOST = 100
+_READY_AGAIN = 50
+
+# Orders taken that wait for the end of a pause, of hours where a provider asks for it:
+# they must not keep others from being read. Some kilobytes each.
+_WAITING_AT_MOST = 10_000
 
 _POLL_S = 0.1
 _COMMIT_EVERY = timedelta(seconds=0.5)
@@ -257,11 +261,14 @@ class Worker(Generic[M]):
 
     def _pause_or_resume(self) -> None:
         """A busy worker takes no order, but keeps polling: it stays in the group."""
-        if len(self._parked) >= _PARKED_AT_MOST:
+        now = self._clock()
+        ready = sum(due <= now for due, *_ in self._parked)
+        waiting = len(self._parked) - ready
+        if ready >= _READY_AT_MOST or waiting >= _WAITING_AT_MOST:
             # Also when paused already: partitions may have come since.
             self._source.pause()
             self._paused = True
-        elif self._paused and len(self._parked) < _PARKED_AGAIN:
+        elif self._paused and ready < _READY_AGAIN:
             self._source.resume()
             self._paused = False
 

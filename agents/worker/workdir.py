@@ -25,6 +25,8 @@ class Workshop:
 
     def __init__(self, node: Path, name: str) -> None:
         node.mkdir(parents=True, exist_ok=True)
+        self.node = node
+        """Shared by all workers of this machine."""
         _sweep(node)
         # Hidden until it is locked: another worker may be sweeping.
         hidden = Path(mkdtemp(prefix=f".{name}-", dir=node))

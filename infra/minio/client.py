@@ -4,7 +4,7 @@
 import base64
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,7 +65,7 @@ class CreateOnlyPool(urllib3.PoolManager):
 
 def connect(
     options: Mapping[str, str],
-    pool: type[urllib3.PoolManager] = CreateOnlyPool,
+    pool: Callable[..., urllib3.PoolManager] = CreateOnlyPool,
     retries: int = RETRIES,
 ) -> Minio:
     """A client of the store that the options name; nothing is sent yet.

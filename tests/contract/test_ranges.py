@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from agents.catalogue.bursts.ranges import FileRanges, HttpRanges, Ranges, whole
+from agents.worker.ranges import FileRanges, HttpRanges, Ranges, whole
 from infra.local import s3
 from infra.minio.client import connect
 from infra.minio.provision import provision_bucket

@@ -9,9 +9,9 @@ import pytest
 
 from agents.catalogue.bursts.memory import BurstMemory
 from agents.catalogue.bursts.product import Archive, Folder, read_bursts
-from agents.catalogue.bursts.ranges import FileRanges, HttpRanges
 from agents.catalogue.bursts.sources import Sources
 from agents.catalogue.sensors.sentinel1 import Sentinel1Sensor
+from agents.worker.ranges import FileRanges, HttpRanges
 from infra.local import s3
 from infra.minio.client import connect
 from infra.minio.provision import provision_bucket

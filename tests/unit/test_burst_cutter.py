@@ -16,7 +16,6 @@ from agents.catalogue.agent import open_sources
 from agents.catalogue.bursts.burst import Burst
 from agents.catalogue.bursts.cutter import BurstCutter
 from agents.catalogue.bursts.memory import BurstMemory
-from agents.catalogue.bursts.ranges import FileRanges
 from agents.catalogue.bursts.sources import Sources
 from agents.catalogue.catalogue import Catalogue
 from agents.catalogue.cutter import with_parts
@@ -26,8 +25,9 @@ from agents.catalogue.plan import linked, plan, settings_of
 from agents.catalogue.preview import preview
 from agents.catalogue.searches.local import LocalSearch
 from agents.catalogue.sensors.sentinel1 import Sentinel1Sensor
-from agents.catalogue.templates import check_templates, filled
 from agents.settings import load_settings
+from agents.worker.ranges import FileRanges
+from agents.worker.templates import check_templates, filled
 from infra.files.store import FileStore
 from streams.errors import (
     InvalidRequest,

@@ -16,9 +16,9 @@ from agents.catalogue.bursts.annotation import read_annotation
 from agents.catalogue.bursts.burst import bursts_of
 from agents.catalogue.bursts.ids import Orbits
 from agents.catalogue.bursts.manifest import read_manifest
-from agents.catalogue.bursts.markup import parse
 from agents.catalogue.bursts.product import Archive, Folder, read_bursts
-from agents.catalogue.bursts.ranges import LARGEST, FileRanges
+from agents.worker.markup import parse
+from agents.worker.ranges import LARGEST, FileRanges
 from streams.errors import DamagedProduct, ProductNotFound
 from tests.safe import CYCLE_S, DEG_PER_S, LINE_S, Safe, Swath, annotation, three_swaths
 

@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 
 from agents.downloader.fetch import fetch
+from agents.downloader.transfer.gate import Breakers
 from streams.errors import (
     DamagedProduct,
     NodeExhausted,
@@ -16,6 +17,7 @@ from streams.errors import (
 )
 from streams.failures import Failure
 from streams.model import Scene, Trial
+from tests.errands import errand
 
 SCENE = Scene("S", "landsat", datetime(2024, 1, 1, tzinfo=UTC))
 
@@ -28,7 +30,7 @@ class Provider:
         self.error = error
         self.asked = 0
 
-    def fetch(self, scene, into):
+    def fetch(self, scene, into, errand):
         assert list(into.iterdir()) == []
         self.asked += 1
         for name in self.files:
@@ -40,7 +42,14 @@ class Provider:
 
 def _fetch(folder, **providers):
     ticks = count()
-    return fetch(SCENE, providers, folder, lambda: float(next(ticks)))
+    return fetch(
+        SCENE,
+        providers,
+        folder,
+        lambda: float(next(ticks)),
+        errand(folder),
+        Breakers(),
+    )
 
 
 def test_first_provider_that_has_the_product_is_the_last_asked(tmp_path):

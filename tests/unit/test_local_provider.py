@@ -17,6 +17,7 @@ from streams.errors import (
     ProviderError,
 )
 from streams.model import Scene
+from tests.errands import errand
 
 NAME = "S2A_MSIL1C_20180101"
 SCENE = Scene(
@@ -66,7 +67,7 @@ def _archive(path):
 @pytest.mark.parametrize("suffix", ["", ".SAFE"])
 def test_folder_is_copied_under_its_name(day, suffix, products, into):
     _folder(products / f"{day}{NAME}{suffix}")
-    LocalProvider(products).fetch(SCENE, into)
+    LocalProvider(products).fetch(SCENE, into, errand(into))
     assert _found(into) == {f"{NAME}{suffix}/GRANULE/B01.jp2": b"1"}
 
 
@@ -74,33 +75,33 @@ def test_folder_is_copied_under_its_name(day, suffix, products, into):
 @pytest.mark.parametrize("suffix", [".zip", ".SAFE.zip"])
 def test_archive_is_unpacked(day, suffix, products, into):
     _archive(products / f"{day}{NAME}{suffix}")
-    LocalProvider(products).fetch(SCENE, into)
+    LocalProvider(products).fetch(SCENE, into, errand(into))
     assert _found(into) == {f"{NAME}.SAFE/GRANULE/B01.jp2": b"1"}
 
 
 def test_product_stays_as_it_is(products, into):
     _folder(products / NAME)
-    LocalProvider(products).fetch(SCENE, into)
+    LocalProvider(products).fetch(SCENE, into, errand(into))
     (into / NAME / "GRANULE/B01.jp2").write_bytes(b"changed by a step")
     assert _found(products) == {f"{NAME}/GRANULE/B01.jp2": b"1"}
 
 
 def test_scene_without_a_day_is_looked_for_at_the_top(products, into):
     _folder(products / NAME)
-    LocalProvider(products).fetch(Scene(NAME, "spot", SCENE.date), into)
+    LocalProvider(products).fetch(Scene(NAME, "spot", SCENE.date), into, errand(into))
     assert len(_found(into)) == 1
 
 
 def test_product_that_is_not_there_is_not_found(products, into):
     _folder(products / f"{NAME}_other")
     with pytest.raises(ProductNotFound, match=f"no product '{NAME}' below {products}"):
-        LocalProvider(products).fetch(SCENE, into)
+        LocalProvider(products).fetch(SCENE, into, errand(into))
 
 
 def test_damaged_archive_is_named(products, into):
     (products / f"{NAME}.zip").write_bytes(b"no archive")
     with pytest.raises(DamagedProduct, match=rf"archive '{NAME}\.zip'"):
-        LocalProvider(products).fetch(SCENE, into)
+        LocalProvider(products).fetch(SCENE, into, errand(into))
     assert _found(into) == {}
 
 
@@ -112,7 +113,7 @@ def test_full_disk_is_the_nodes_failure(products, into, monkeypatch):
 
     monkeypatch.setattr(local.shutil, "copy2", full)
     with pytest.raises(NodeExhausted, match="No space left on device"):
-        LocalProvider(products).fetch(SCENE, into)
+        LocalProvider(products).fetch(SCENE, into, errand(into))
 
 
 def test_file_that_cannot_be_read_may_be_readable_later(products, into, monkeypatch):
@@ -123,7 +124,7 @@ def test_file_that_cannot_be_read_may_be_readable_later(products, into, monkeypa
 
     monkeypatch.setattr(local.shutil, "copy2", denied)
     with pytest.raises(ProviderError, match=r"B01\.jp2.*Permission denied"):
-        LocalProvider(products).fetch(SCENE, into)
+        LocalProvider(products).fetch(SCENE, into, errand(into))
 
 
 def test_folder_is_an_option(tmp_path, monkeypatch, into):
@@ -131,12 +132,12 @@ def test_folder_is_an_option(tmp_path, monkeypatch, into):
     _folder(tmp_path / "products" / NAME)
     provider = local.make({"folder": "products"})
     monkeypatch.chdir("/")
-    provider.fetch(SCENE, into)
+    provider.fetch(SCENE, into, errand(into))
     assert len(_found(into)) == 1
 
 
 def test_null_provider_has_every_product_empty(into):
-    null.make({}).fetch(SCENE, into)
+    null.make({}).fetch(SCENE, into, errand(into))
     assert list(into.iterdir()) == []
 
 
@@ -146,5 +147,7 @@ REAL = Path("../shared/data/sentinel2")
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"no real products: {REAL} is not there")
 def test_real_archive_without_a_top_folder_is_unpacked(into):
     (archive,) = REAL.glob("S2A_MSIL1C_*.zip")
-    LocalProvider(REAL).fetch(Scene(archive.stem, "sentinel2", SCENE.date), into)
+    LocalProvider(REAL).fetch(
+        Scene(archive.stem, "sentinel2", SCENE.date), into, errand(into)
+    )
     assert {"MTD_MSIL1C.xml", "GRANULE"} <= set(os.listdir(into))

@@ -254,6 +254,16 @@ def test_order_waits_until_its_pause_is_over_and_lets_others_pass(start):
     assert trade.done == ["demo/s1#1", "demo/s0#1"]
 
 
+def test_many_orders_in_their_pause_let_others_pass(start):
+    late = datetime.now(UTC) + timedelta(hours=1)
+    waiting = [an_order(n, not_before=late) for n in range(300)]
+    source = MemorySource([*waiting, an_order(300)])
+    trade = Downloading()
+    start(source, trade)
+    until(lambda: trade.done == ["demo/s300#1"])
+    assert source.pauses == 0
+
+
 def test_running_order_shows_life(start):
     gate = threading.Event()
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.catalogue.bursts.ids import CYCLES, SWATHS
-from agents.catalogue.bursts.markup import parse
+from agents.worker.markup import parse
 from streams.errors import DamagedProduct
 
 _POINTS = "geolocationGrid/geolocationGridPointList/geolocationGridPoint"

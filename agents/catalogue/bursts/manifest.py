@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from agents.catalogue.bursts.ids import ORBITS, Orbits
-from agents.catalogue.bursts.markup import parse
+from agents.worker.markup import parse
 from streams.errors import DamagedProduct
 
 NAME = "manifest.safe"

@@ -10,8 +10,8 @@ from zlib import error as ZlibError
 from agents.catalogue.bursts import manifest
 from agents.catalogue.bursts.annotation import read_annotation
 from agents.catalogue.bursts.burst import Burst, bursts_of
-from agents.catalogue.bursts.ranges import LARGEST, Ranges, file_name, shown, whole
-from agents.catalogue.bursts.remote import RemoteFile
+from agents.worker.ranges import LARGEST, Ranges, file_name, shown, whole
+from agents.worker.remotefile import RemoteFile
 from streams.errors import DamagedProduct, ProductNotFound
 
 # A SAFE archive has about 60.

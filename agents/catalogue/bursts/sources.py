@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from agents.catalogue.bursts.burst import Burst
 from agents.catalogue.bursts.product import Archive, Folder, Product, read_bursts
-from agents.catalogue.bursts.ranges import Ranges, file_name, shown
-from agents.catalogue.templates import filled
+from agents.worker.ranges import Ranges, file_name, shown
+from agents.worker.templates import filled
 from streams.errors import DamagedProduct, ProductNotFound, ProviderError, SearchError
 from streams.model import Scene
 

@@ -13,8 +13,9 @@ from urllib3 import Retry
 from agents.catalogue.found import Listing, read_scene, utc, wkt_of
 from agents.catalogue.search import Query
 from agents.catalogue.searches.areas import hulls, plain
-from agents.catalogue.searches.extras import library
-from agents.catalogue.searches.web import Manners, manners_of, pace_of
+from agents.catalogue.searches.web import Manners, manners_of
+from agents.worker.extras import library
+from agents.worker.hosts import pace_of
 from streams.errors import SearchError
 from streams.model import LeftOut, Scene
 

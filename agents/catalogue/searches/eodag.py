@@ -17,8 +17,8 @@ from shapely.geometry.base import BaseGeometry
 from agents.catalogue.found import FACTS, Listing, read_scene, utc
 from agents.catalogue.search import Query
 from agents.catalogue.searches.areas import hulls, plain
-from agents.catalogue.searches.extras import library
 from agents.catalogue.searches.sites import PROPERTIES, Site
+from agents.worker.extras import library
 from streams.errors import SearchError
 from streams.model import LeftOut, Scene
 

@@ -8,8 +8,8 @@ from xml.etree.ElementTree import Element
 
 import shapely
 
-from agents.catalogue.bursts.markup import parse
 from agents.catalogue.found import Listing, utc
+from agents.worker.markup import parse
 
 Reader = Callable[[str, bytes], Listing]
 """Name of the product and its metadata file → its listing.

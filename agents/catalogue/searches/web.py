@@ -6,32 +6,29 @@ body that is cut off or is not JSON. Searches only read, so a POST may be repeat
 """
 
 import json
-import random
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from agents.worker.hosts import (
+    AGENT,
+    CONNECT_S,
+    MOST_REDIRECTS,
+    PASSING,
+    REDIRECTS,
+    Pools,
+    origin,
+    pace_of,
+    pause,
+    retry_after,
+)
 from streams.errors import SearchError
-
-_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS: Final = 5
-
-# The first pause after a failure; it doubles with each.
-_PAUSE_S: Final = 0.5
-
-# A host that cannot be connected to in this time is not there.
-_CONNECT_S: Final = 10.0
 
 # Of an error's body that is shown.
 _SHOWN: Final = 200
@@ -75,38 +72,6 @@ def _above_zero(options: Mapping[str, str], name: str, default: float) -> float:
     if not value > 0:
         raise ValueError(f"{name}: {value:g}, expected a number above 0")
     return value
-
-
-class Pace:
-    """When the next request to one host may begin."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._next = 0.0
-
-    def turn(self, per_second: float) -> float:
-        """Seconds to wait for one's turn, which is taken."""
-        with self._lock:
-            now = time.monotonic()
-            begin = max(now, self._next)
-            self._next = begin + 1 / per_second
-            return begin - now
-
-    def hold(self, seconds: float) -> None:
-        """Nobody asks for so long."""
-        with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
-
-
-# Hosts count the requests of a whole process, so its searches share these.
-_PACES: dict[str, Pace] = {}
-_PACES_LOCK = Lock()
-
-
-def pace_of(url: str) -> Pace:
-    """The pace of a URL's host and port, shared by all searches of this process."""
-    with _PACES_LOCK:
-        return _PACES.setdefault(urlsplit(url).netloc.rpartition("@")[2], Pace())
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +141,7 @@ class Web:
         """
         self._manners = manners
         self._credentials = {origin(url): h for url, h in (credentials or {}).items()}
-        self._pool = urllib3.PoolManager(retries=False)
-        self._proxied: dict[str, urllib3.ProxyManager] = {}
+        self._pools = Pools()
 
     def json(self, ask: Ask) -> Any:
         """The answer's body as JSON.
@@ -212,15 +176,13 @@ class Web:
                 f"{shown(ask.url)}: {failure}, asks to wait "
                 f"{failure.retry_after_s:.0f} s, more than {longest:g} s"
             )
-        backoff: float = min(_PAUSE_S * 2**number, longest)
-        # Jitter: workers that failed together shall not come back together.
-        return max(backoff * random.uniform(0.5, 1.0), failure.retry_after_s)
+        return pause(number + 1, longest, failure.retry_after_s)
 
     def _try(self, ask: Ask) -> bytes:
         deadline = time.monotonic() + self._manners.timeout_s
-        for _ in range(_MOST_REDIRECTS):
+        for _ in range(MOST_REDIRECTS):
             answer, body = self._once(ask, deadline)
-            if answer.status not in _REDIRECTS:
+            if answer.status not in REDIRECTS:
                 return self._judged(ask, answer, body)
             ask = _followed(ask, answer)
         raise SearchError(f"{shown(ask.url)}: redirects without end")
@@ -230,17 +192,17 @@ class Web:
     ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
         left = max(deadline - time.monotonic(), 0.001)
         try:
-            answer = self._pool_of(ask.url).request(
+            answer = self._pools.of(ask.url).request(
                 ask.method,
                 ask.url,
                 body=ask.body,
                 headers={
                     "Accept-Encoding": "gzip",
-                    "User-Agent": "kafka-geocube-ingester",
+                    "User-Agent": AGENT,
                     **ask.headers,
                     **self._credentials.get(origin(ask.url), {}),
                 },
-                timeout=urllib3.Timeout(connect=min(_CONNECT_S, left), read=left),
+                timeout=urllib3.Timeout(connect=min(CONNECT_S, left), read=left),
                 redirect=False,
                 preload_content=False,
             )
@@ -273,8 +235,8 @@ class Web:
             return body
         text = " ".join(body.decode(errors="replace").split())[:_SHOWN]
         said = self._clean(f"status {answer.status}" + (f": {text}" if text else ""))
-        if answer.status in _PASSING:
-            raise _Passing(said, _retry_after(answer.headers.get("Retry-After", "")))
+        if answer.status in PASSING:
+            raise _Passing(said, retry_after(answer.headers.get("Retry-After", "")))
         raise SearchError(f"{shown(ask.url)}: {said}")
 
     def _clean(self, text: str) -> str:
@@ -285,16 +247,6 @@ class Web:
                     text = text.replace(part, "***") if part else text
         return text
 
-    def _pool_of(self, url: str) -> urllib3.PoolManager:
-        """Connections, through the proxy that the environment names, if any."""
-        parts = urlsplit(url)
-        proxy = getproxies().get(parts.scheme)
-        if not proxy or proxy_bypass(parts.hostname or ""):
-            return self._pool
-        if proxy not in self._proxied:
-            self._proxied[proxy] = urllib3.ProxyManager(proxy, retries=False)
-        return self._proxied[proxy]
-
 
 def _spellings(secret: str) -> tuple[str, ...]:
     """A header's value, what follows its scheme, and the password in that."""
@@ -302,13 +254,6 @@ def _spellings(secret: str) -> tuple[str, ...]:
     if scheme != "Basic":
         return secret, token
     return secret, token, b64decode(token).decode().partition(":")[2]
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port: to what credentials belong."""
-    parts = urlsplit(url)
-    default = {"http": 80, "https": 443}.get(parts.scheme, 0)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or default}"
 
 
 def shown(url: str) -> str:
@@ -326,17 +271,6 @@ def _followed(ask: Ask, answer: urllib3.BaseHTTPResponse) -> Ask:
     if urlsplit(url).scheme not in ("http", "https"):
         raise SearchError(f"{shown(ask.url)}: redirected to no HTTP")
     return Ask(url, ask.method, ask.body, ask.headers)
-
-
-def _retry_after(value: str) -> float:
-    """Seconds in a `Retry-After`, which has a number or a date; 0 when it has none."""
-    if value.isdecimal():
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return 0.0
-    return max((date.astimezone(UTC) - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 def _json_text(body: bytes) -> str:

@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from agents.downloader.provider import Errand
+from agents.downloader.structure import check
 from agents.worker.archive import unpack
 from streams.errors import NodeExhausted, ProductNotFound, ProviderError
 from streams.model import Scene
@@ -15,15 +17,16 @@ _SUFFIXES = ("", ".SAFE", ".zip", ".SAFE.zip")
 class LocalProvider:
     """A folder of products."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, checked: bool = False) -> None:
         self._folder = folder
+        self._checked = checked
 
-    def fetch(self, scene: Scene, into: Path) -> None:
+    def fetch(self, scene: Scene, into: Path, errand: Errand) -> None:
         """Copy or unpack the product named like the scene; see `ImageProvider.fetch`.
 
         Raises:
             ProductNotFound: nothing is named so.
-            DamagedProduct: the archive cannot be unpacked.
+            DamagedProduct: the archive cannot be unpacked, or is not whole.
             NodeExhausted: the disk is full.
             ProviderError: the folder cannot be read.
         """
@@ -37,6 +40,8 @@ class LocalProvider:
                 unpack(product, into)
         except OSError as error:
             raise _problem(product, error) from error
+        if self._checked:
+            check(scene, into)
 
     def _places(self, scene: Scene) -> Iterator[Path]:
         day = Path(*(scene.fields.get(k, "") for k in ("YEAR", "MONTH", "DAY")))
@@ -60,5 +65,9 @@ def _problem(product: Path, error: OSError) -> ProviderError | NodeExhausted:
 
 
 def make(options: Mapping[str, str]) -> LocalProvider:
-    """A provider of the products below the option `folder`."""
-    return LocalProvider(Path(options["folder"]).absolute())
+    """A provider of the products below the option `folder`.
+
+    With `check=true` a product must have every file that it lists.
+    """
+    checked = options.get("check", "false").lower() == "true"
+    return LocalProvider(Path(options["folder"]).absolute(), checked=checked)

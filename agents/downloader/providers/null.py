@@ -4,13 +4,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from agents.downloader.provider import Errand
 from streams.model import Scene
 
 
 class NullProvider:
     """Has every product, empty."""
 
-    def fetch(self, scene: Scene, into: Path) -> None:
+    def fetch(self, scene: Scene, into: Path, errand: Errand) -> None:
         """Leave the folder empty; see `ImageProvider.fetch`."""
 
 

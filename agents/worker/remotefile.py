@@ -3,7 +3,7 @@
 
 import io
 
-from agents.catalogue.bursts.ranges import LARGEST, Ranges, shown
+from agents.worker.ranges import LARGEST, Ranges, shown
 from streams.errors import DamagedProduct
 
 # The end of a zip: its record, and before it the directory, which has some 70 entries

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many connections a provider has, and when it must not be asked at all.
+
+Both hold for all workers of a machine, through files that they share: a connection
+holds a lock on one of as many files as there may be connections, so a worker that dies
+gives back what it had; a date that nobody may ask before is the date of a file.
+"""
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event, Lock
+from typing import Final
+
+from streams.errors import IngesterError, ProviderPaused, RateLimited
+from streams.failures import Failure
+
+NAME: Final = ".providers"
+
+# How often somebody who waits for a connection looks again.
+_LOOK_S: Final = 0.05
+
+# Longer a worker does not wait for a connection: others' downloads take hours.
+_WAIT_S: Final = 60.0
+
+
+class Gate:
+    """The way to one provider, shared by the workers of a machine."""
+
+    def __init__(self, node: Path, name: str, connections: int) -> None:
+        self._folder = node / NAME / re.sub(r"[^\w.-]", "_", name or "_")
+        self._name = name
+        self._connections = connections
+
+    @contextmanager
+    def connection(self, cancelled: Event, longest_s: float) -> Iterator[None]:
+        """Be one of the connections, when nobody asked to wait and one is free.
+
+        Raises:
+            RateLimited: not in time.
+        """
+        self._wait_until_wanted(cancelled, longest_s)
+        end = time.monotonic() + _WAIT_S
+        while (taken := self._take()) is None:
+            if cancelled.wait(_LOOK_S) or time.monotonic() > end:
+                raise RateLimited(
+                    f"all {self._connections} connections are in use", _WAIT_S
+                )
+        try:
+            yield
+        finally:
+            os.close(taken)
+
+    @contextmanager
+    def another(self) -> Iterator[bool]:
+        """Be one more of the connections; False when none is free."""
+        taken = self._take()
+        try:
+            yield taken is not None
+        finally:
+            if taken is not None:
+                os.close(taken)
+
+    def hold(self, seconds: float) -> None:
+        """Nobody asks for so long."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        until = time.time() + seconds
+        if until > self._held_until():
+            file = self._folder / "held"
+            file.touch()
+            os.utime(file, (until, until))
+
+    def _held_until(self) -> float:
+        with suppress(FileNotFoundError):
+            return (self._folder / "held").stat().st_mtime
+        return 0.0
+
+    def _wait_until_wanted(self, cancelled: Event, longest_s: float) -> None:
+        while (seconds := self._held_until() - time.time()) > 0:
+            if seconds > longest_s:
+                raise RateLimited(f"asked to wait for {seconds:.0f} s", seconds)
+            if cancelled.wait(seconds):
+                raise RateLimited("told to stop", seconds)
+
+    def _take(self) -> int | None:
+        """The lock of a free connection."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for number in range(self._connections):
+            lock = os.open(
+                self._folder / f"connection-{number}", os.O_CREAT | os.O_RDWR, 0o600
+            )
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+            else:
+                return lock
+        return None
+
+
+# Failures that say something of the provider, not of the product.
+_OF_PROVIDER: Final = frozenset(
+    {Failure.TRANSIENT_NET, Failure.AUTH, Failure.RATE_LIMITED, Failure.QUOTA}
+)
+
+_FIRST_PAUSE_S: Final = 15.0
+_LONGEST_PAUSE_S: Final = 600.0
+
+
+class Breaker:
+    """Leaves a provider alone that fails again and again.
+
+    After five failures in a row, of any orders, it is not asked for 15 s; then one
+    order tries. Each further failure doubles the pause, up to 10 min; a success ends
+    it. Wrong credentials do so at the first failure: providers lock accounts.
+    """
+
+    def __init__(
+        self, name: str, after: int = 5, first_s: float = _FIRST_PAUSE_S
+    ) -> None:
+        self.name = name
+        self._after = after
+        self._first_s = first_s
+        self._lock = Lock()
+        self._failures = 0
+        self._until = 0.0
+        self._why = Failure.TRANSIENT_NET
+
+    @property
+    def is_open(self) -> bool:
+        """Is the provider left alone now?"""
+        return time.monotonic() < self._until
+
+    def check(self) -> None:
+        """May the provider be asked?
+
+        Raises:
+            ProviderPaused: not now; of the class that its last failure had.
+        """
+        with self._lock:
+            left = self._until - time.monotonic()
+            if left > 0:
+                raise ProviderPaused(
+                    f"left alone for {left:.0f} s after {self._failures} failures",
+                    self._why,
+                    left,
+                )
+            if self._until:
+                # One tries; the others wait for what becomes of it.
+                self._until = time.monotonic() + self._first_s
+
+    def told(self, error: IngesterError | None) -> bool:
+        """How a trial ended; None: well. Gives whether that opened it."""
+        with self._lock:
+            if error is None or error.failure not in _OF_PROVIDER:
+                self._failures, self._until = 0, 0.0
+                return False
+            self._failures += 1
+            self._why = error.failure
+            late = self._failures - (
+                1 if error.failure is Failure.AUTH else self._after
+            )
+            if late < 0:
+                return False
+            pause = min(self._first_s * 2.0 ** min(late, 10), _LONGEST_PAUSE_S)
+            self._until = time.monotonic() + pause
+            return late == 0
+
+
+class Breakers:
+    """One for each provider of this worker."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._of: dict[str, Breaker] = {}
+
+    def of(self, name: str) -> Breaker:
+        """The breaker of a provider."""
+        with self._lock:
+            return self._of.setdefault(name, Breaker(name))

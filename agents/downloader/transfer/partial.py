@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A file that is being received, and which of its bytes are there. Survives a crash."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+# What a killed process has to receive again at most, for each connection.
+_SAVE_EVERY: Final = 32 << 20
+
+
+@dataclass(slots=True)
+class Span:
+    """A part of the file that one connection fills from its start."""
+
+    start: int
+    end: int
+    """-1: nobody knows; the file then has one part."""
+    at: int
+    """Where the next byte goes."""
+
+    @property
+    def missing(self) -> bool:
+        """Is something of it not there yet?"""
+        return self.at != self.end
+
+
+class Partial:
+    """A file in a folder of its own, with its state beside it.
+
+    Spans are written by one thread each; everything else by the one that made it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / "body"
+        self._state = folder / "state.json"
+        self._lock = Lock()
+        self.size = -1
+        self.tag = ""
+        self.spans: list[Span] = []
+        self.done = 0
+        """Bytes that are there."""
+        self._saved = 0
+        self._first = 0
+        self._load()
+        self._descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600)
+
+    @property
+    def begun(self) -> bool:
+        """Is it known what file this is?"""
+        return bool(self.spans)
+
+    @property
+    def complete(self) -> bool:
+        """Is every byte there?"""
+        return self.begun and not any(span.missing for span in self.spans)
+
+    @property
+    def contiguous(self) -> int:
+        """Bytes that are there without a gap before them."""
+        spans, first = self.spans, self._first
+        while first < len(spans) - 1 and not spans[first].missing:
+            first += 1
+        self._first = first  # spans are never emptied: nothing before it is looked at
+        return spans[first].at if spans else 0
+
+    def is_of(self, size: int, tag: str) -> bool:
+        """May what is there be a part of this file?"""
+        return self.begun and (self.size, self.tag) == (size, tag)
+
+    def forget(self) -> None:
+        """What is there is thrown away."""
+        os.ftruncate(self._descriptor, 0)
+        self._state.unlink(missing_ok=True)
+        self.size, self.tag, self.spans = -1, "", []
+        self.done = self._saved = self._first = 0
+
+    def begin(self, size: int, tag: str, part: int) -> None:
+        """A file of this size, received in parts; nothing of it is there."""
+        self.size, self.tag = size, tag
+        self.spans = [
+            Span(start, min(start + part, size), start)
+            for start in range(0, size, part)
+        ] or [Span(0, size, 0)]
+        self.save()
+
+    def write(self, span: Span, block: bytes) -> None:
+        """The next bytes of a span."""
+        view = memoryview(block)
+        while view:
+            written = os.pwrite(self._descriptor, view, span.at)
+            span.at += written
+            view = view[written:]
+        with self._lock:
+            self.done += len(block)
+            if self.done - self._saved < _SAVE_EVERY:
+                return
+            self._saved = self.done
+        self.save()
+
+    def read(self, at: int, length: int) -> bytes:
+        """Bytes that are there."""
+        return os.pread(self._descriptor, length, at)
+
+    def end(self, span: Span) -> None:
+        """The end of a file that had no size is where it ended."""
+        span.end = self.size = span.at
+
+    def save(self) -> None:
+        """Write down what is there, if anything is."""
+        with self._lock:
+            if not self.spans:
+                return
+            aside = self._state.with_suffix(".new")
+            spans = [[span.start, span.end, span.at] for span in self.spans]
+            state = {"size": self.size, "tag": self.tag, "spans": spans}
+            aside.write_text(json.dumps(state))
+            os.replace(aside, self._state)
+
+    def close(self) -> None:
+        """Nothing more is written or read."""
+        os.close(self._descriptor)
+
+    def _load(self) -> None:
+        try:
+            state = json.loads(self._state.read_text())
+            spans = [Span(*span) for span in state["spans"]]
+            size, tag = int(state["size"]), str(state["tag"])
+            there = self.file.stat().st_size
+        except (OSError, ValueError, KeyError, TypeError):
+            return  # nothing, or nothing that can be used
+        # Without a tag nobody can say later whether it is still the same file.
+        written = max((s.at for s in spans if s.at > s.start), default=0)
+        if tag and written <= there:
+            self.size, self.tag, self.spans = size, tag, spans
+            self.done = self._saved = sum(s.at - s.start for s in spans)

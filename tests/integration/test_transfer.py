@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Products from servers that cut, stall, lie and refuse: whole, or a failure."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from agents.downloader.providers import url
+from streams.errors import (
+    CredentialsRefused,
+    DamagedProduct,
+    NodeExhausted,
+    OrderCancelled,
+    ProductNotFound,
+    ProductStaging,
+    ProviderError,
+    ProviderRefused,
+    QuotaExceeded,
+    RateLimited,
+)
+from streams.failures import Failure
+from tests.errands import QUICK, SCENE, archive, content, errand, found
+from tests.origins import web
+
+BODY = content(100_000)
+
+
+@pytest.fixture
+def origin():
+    with web({"P.bin": BODY}) as served:
+        yield served
+
+
+@pytest.fixture
+def into(tmp_path):
+    folder = tmp_path / "into"
+    folder.mkdir()
+    return folder
+
+
+def provider(origin, name="P.bin", **options):
+    return url.make({"urls": f"{origin.url}/{name}", **QUICK, **options})
+
+
+# -- whole
+
+
+@pytest.mark.parametrize("parallel", ["1", "4"])
+@pytest.mark.parametrize("part", ["1000", "33333", "100000", "1000000"])
+def test_file_is_received_in_parts(parallel, part, origin, into, tmp_path):
+    here = errand(tmp_path)
+    provider(origin, parallel=parallel, part_bytes=part).fetch(SCENE, into, here)
+    assert found(into) == {"P.bin": BODY}
+    assert origin.sent == len(BODY)
+    assert (here.desk.done_bytes, here.desk.total_bytes) == (len(BODY), len(BODY))
+    assert not here.shelf.exists()
+
+
+@pytest.mark.parametrize("ranged", [True, False])
+@pytest.mark.parametrize("tagged", [True, False])
+@pytest.mark.parametrize("size", [0, 1, 20_000, 20_001])
+def test_any_size_from_any_server(size, tagged, ranged, origin, into, tmp_path):
+    origin.ranged, origin.tagged = ranged, tagged
+    origin.files["P.bin"] = BODY[:size]
+    provider(origin).fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {"P.bin": BODY[:size]}
+
+
+@pytest.mark.parametrize("name", ["P.zip", "P.SAFE.zip"])
+def test_archive_is_unpacked(name, origin, into, tmp_path):
+    origin.files[name] = archive({"P.SAFE/a": b"1", "P.SAFE/b/c": b"2"})
+    provider(origin, name).fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {"P.SAFE/a": b"1", "P.SAFE/b/c": b"2"}
+
+
+# -- faults that pass (scenario 1)
+
+
+@pytest.mark.parametrize("parallel", ["1", "3"])
+@pytest.mark.parametrize("share", ["0.3", "0.6", "0.9"])
+@pytest.mark.parametrize("fault", ["cut", "stall"])
+def test_cut_body_is_resumed_and_nothing_is_sent_twice(
+    fault, share, parallel, origin, into, tmp_path
+):
+    origin.faults = [f"{fault} {share}"]
+    provider(origin, parallel=parallel, part_bytes="200000").fetch(
+        SCENE, into, errand(tmp_path)
+    )
+    assert found(into) == {"P.bin": BODY}
+    assert origin.sent == len(BODY)
+
+
+@pytest.mark.parametrize("fault", ["reset 0.5", "503", "500", "408", "429", "drip"])
+def test_what_passes_is_tried_again(fault, origin, into, tmp_path):
+    origin.faults = [fault]
+    provider(origin, stall_s="0.2", least_bytes_per_s="1000").fetch(
+        SCENE, into, errand(tmp_path)
+    )
+    assert found(into) == {"P.bin": BODY}
+
+
+def test_retry_after_is_obeyed(origin, into, tmp_path):
+    origin.faults = ["429 1"]
+    provider(origin, longest_pause_s="5").fetch(SCENE, into, errand(tmp_path))
+    first, second = origin.asked[:2]
+    assert second.at - first.at >= 1
+
+
+def test_retry_after_that_is_too_long_is_for_the_task(origin, into, tmp_path):
+    origin.faults = ["429 100"]
+    with pytest.raises(RateLimited) as caught:
+        provider(origin).fetch(SCENE, into, errand(tmp_path))
+    assert caught.value.retry_after_s == 100
+    # Nobody else of this machine asks until then.
+    with pytest.raises(RateLimited):
+        provider(origin).fetch(SCENE, into, errand(tmp_path, task="u"))
+    assert len(origin.asked) == 1
+
+
+def test_next_attempt_goes_on_where_the_last_one_ended(origin, into, tmp_path):
+    origin.faults = ["cut 0.5"] + ["503"] * 9
+    with pytest.raises(ProviderError):
+        provider(origin, parallel="1").fetch(SCENE, into, errand(tmp_path))
+    origin.faults = []
+    provider(origin, parallel="1").fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {"P.bin": BODY}
+    assert origin.sent == len(BODY)
+
+
+def test_file_that_changed_meanwhile_is_begun_anew(origin, into, tmp_path):
+    origin.faults = ["cut 0.5"] + ["503"] * 9
+    with pytest.raises(ProviderError):
+        provider(origin).fetch(SCENE, into, errand(tmp_path))
+    origin.faults, other = [], content(90_000, seed=1)
+    origin.files["P.bin"] = other
+    provider(origin).fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {"P.bin": other}
+
+
+def test_parts_of_several_versions_are_not_put_together(origin, into, tmp_path):
+    origin.faults = ["changed"] * 1000
+    provider(origin).fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {"P.bin": BODY}
+    assert {asked.range for asked in origin.asked} >= {"bytes=0-19999"}
+    assert origin.sent > len(BODY)
+
+
+# -- refusals
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("400", ProviderRefused),
+        ("401", CredentialsRefused),
+        ("402", QuotaExceeded),
+        ("403", CredentialsRefused),
+        ("404", ProductNotFound),
+        ("410", ProductNotFound),
+        ("202", ProductStaging),
+        ("429", RateLimited),
+        ("500", ProviderError),
+        ("503", ProviderError),
+        ("509", QuotaExceeded),
+        ("html", CredentialsRefused),
+        ("page", CredentialsRefused),
+    ],
+)
+def test_refusal_has_its_class(fault, error, origin, into, tmp_path):
+    origin.faults = [fault] * 5
+    with pytest.raises(error) as caught:
+        provider(origin).fetch(SCENE, into, errand(tmp_path))
+    assert type(caught.value) is error
+    assert found(into) == {}
+
+
+def test_server_that_is_not_there_may_come_back(into, tmp_path):
+    gone = url.make({"urls": "http://127.0.0.1:9/{SCENE}.zip", **QUICK})
+    with pytest.raises(ProviderError) as caught:
+        gone.fetch(SCENE, into, errand(tmp_path))
+    assert caught.value.failure is Failure.TRANSIENT_NET
+
+
+def test_time_of_a_product_is_bounded_and_what_came_is_kept(origin, into, tmp_path):
+    origin.faults = ["delay 0.2"] * 50
+    with pytest.raises(ProviderError, match="not there in"):
+        provider(origin, total_s="1", part_bytes="5000", parallel="2").fetch(
+            SCENE, into, errand(tmp_path)
+        )
+    origin.faults, before = [], origin.sent
+    provider(origin).fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {"P.bin": BODY}
+    assert origin.sent - before < len(BODY)
+
+
+def test_order_that_is_cancelled_stops(origin, into, tmp_path):
+    here = errand(tmp_path)
+    origin.faults = ["delay 0.3"] * 50
+    threading.Timer(0.1, here.desk.cancelled.set).start()
+    with pytest.raises(OrderCancelled):
+        provider(origin, part_bytes="5000").fetch(SCENE, into, here)
+
+
+# -- integrity
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha256"])
+def test_flipped_byte_is_found_by_the_checksum(algorithm, origin, into, tmp_path):
+    digits = hashlib.new(algorithm, BODY).hexdigest().upper()
+    metadata = {"download_link": f"{origin.url}/P.bin", algorithm: digits}
+    scene = replace(SCENE, metadata=metadata)
+    linked = url.make(dict(QUICK))
+    origin.faults = ["flip"]
+    with pytest.raises(DamagedProduct, match=f"{algorithm} is"):
+        linked.fetch(scene, into, errand(tmp_path))
+    assert found(into) == {}
+    linked.fetch(scene, into, errand(tmp_path))
+    assert found(into) == {"P.bin": BODY}
+
+
+def test_other_size_than_the_catalogue_said_is_damage(origin, into, tmp_path):
+    metadata = {"download_link": f"{origin.url}/P.bin", "size_bytes": "100001"}
+    with pytest.raises(DamagedProduct, match="100000 bytes, expected 100001"):
+        url.make(dict(QUICK)).fetch(
+            replace(SCENE, metadata=metadata), into, errand(tmp_path)
+        )
+
+
+def test_damaged_archive_is_not_kept(origin, into, tmp_path):
+    origin.files["P.zip"] = archive({"a": BODY})
+    origin.faults = ["flip"] * 10
+    with pytest.raises(DamagedProduct, match=r"archive 'body'"):
+        provider(origin, "P.zip").fetch(SCENE, into, errand(tmp_path))
+    origin.faults = []
+    provider(origin, "P.zip").fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {"a": BODY}
+
+
+# -- the machine (scenarios 12 and 14)
+
+
+def test_product_without_room_is_refused_before_it_is_received(origin, into, tmp_path):
+    metadata = {"download_link": f"{origin.url}/P.bin", "size_bytes": str(1 << 60)}
+    with pytest.raises(NodeExhausted, match="needed"):
+        url.make(dict(QUICK)).fetch(
+            replace(SCENE, metadata=metadata), into, errand(tmp_path)
+        )
+    assert origin.asked == []
+
+
+def test_account_has_no_more_connections_than_allowed(origin, tmp_path):
+    """Fifty orders, three workers of one machine, four connections."""
+    origin.pace_s = 0.02
+    origin.faults = ["", "", "429 1"]
+
+    def worker(number):
+        one = provider(origin, connections="4", longest_pause_s="5", part_bytes="30000")
+        for order in range(number, 50, 6):
+            into = tmp_path / f"into-{order}"
+            into.mkdir()
+            one.fetch(SCENE, into, errand(tmp_path, "account", f"t{order}"))
+            assert found(into) == {"P.bin": BODY}
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(worker, range(6)))
+    assert 2 <= origin.peak <= 4
+
+
+KILLED = """
+import sys, json
+from pathlib import Path
+from agents.downloader.providers import url
+from tests.errands import SCENE, errand
+folder = Path(sys.argv[1])
+(folder / "first").mkdir()
+url.make(json.loads(sys.argv[2])).fetch(SCENE, folder / "first", errand(folder))
+"""
+
+
+def test_download_of_a_killed_worker_is_resumed(origin, into, tmp_path):
+    body = content(2_000_000)
+    origin.files["P.bin"], origin.pace_s = body, 0.05
+    options = {"urls": f"{origin.url}/P.bin", **QUICK, "part_bytes": "200000"}
+    options["parallel"] = "2"
+    argv = [sys.executable, "-c", KILLED, str(tmp_path), json.dumps(options)]
+    first = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while origin.sent < 800_000:
+        assert first.poll() is None, "it ended before it was killed"
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    origin.pace_s, before = 0, origin.sent
+    url.make(options).fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {"P.bin": body}
+    assert origin.sent - before < len(body)
+
+
+# -- credentials
+
+
+def test_credentials_go_to_their_own_hosts_alone(origin, into, tmp_path):
+    with web({"P.bin": BODY}) as elsewhere:
+        origin.redirects["/P.bin"] = f"{elsewhere.url}/P.bin"
+        provider(origin, token="planted-token").fetch(SCENE, into, errand(tmp_path))
+    assert {asked.authorization for asked in origin.asked} == {"Bearer planted-token"}
+    assert {asked.authorization for asked in elsewhere.asked} == {""}
+
+
+def test_token_is_asked_for_and_renewed_once(origin, into, tmp_path):
+    """Scenario 5: refused once, then good after a new token."""
+    options = {
+        "token_url": f"{origin.url}/token",
+        "client_id": "c",
+        "user": "me",
+        "password": "planted-password",
+    }
+    one = provider(origin, **options)
+    one.fetch(SCENE, into, errand(tmp_path))
+    assert origin.given == 1
+    origin.tokens = {"another"}  # the server forgot ours
+    one.fetch(SCENE, into, errand(tmp_path))
+    assert origin.given == 2
+    assert found(into) == {"P.bin": BODY}
+
+
+def test_wrong_password_is_no_fault_of_the_product(origin, into, tmp_path):
+    options = {
+        "token_url": f"{origin.url}/token",
+        "client_id": "c",
+        "user": "me",
+        "password": "wrong",
+    }
+    with pytest.raises(CredentialsRefused) as caught:
+        provider(origin, **options).fetch(SCENE, into, errand(tmp_path))
+    assert "wrong" not in str(caught.value)
+
+
+# -- some files of an archive
+
+
+def test_annotations_cost_what_they_have(origin, into, tmp_path):
+    files = {
+        "P.SAFE/manifest.safe": b"m" * 2000,
+        "P.SAFE/measurement/a.tiff": content(3_000_000),
+        "P.SAFE/annotation/a.xml": b"a" * 3000,
+        "P.SAFE/annotation/b.xml": b"b" * 3000,
+    }
+    origin.files["P.zip"] = archive(files)
+    provider(origin, "P.zip", only="manifest.safe annotation/*.xml").fetch(
+        SCENE, into, errand(tmp_path)
+    )
+    del files["P.SAFE/measurement/a.tiff"]
+    assert found(into) == files
+    assert origin.sent < 60_000

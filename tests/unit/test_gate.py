@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Providers that fail are left alone; connections and disks are shared."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from agents.downloader.transfer.gate import Breaker, Gate
+from agents.worker.room import Room
+from agents.worker.shelf import held, shelf_of, sweep
+from streams.errors import (
+    CredentialsRefused,
+    NodeExhausted,
+    ProductNotFound,
+    ProviderError,
+    ProviderPaused,
+    RateLimited,
+)
+from streams.failures import Failure
+
+HOLDER = """
+import sys, threading, pathlib
+from agents.downloader.transfer.gate import Gate
+with Gate(pathlib.Path(sys.argv[1]), "p", 1).connection(threading.Event(), 1):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_five_failures_in_a_row_open_the_breaker():
+    breaker = Breaker("p", first_s=0.05)
+    opened = [breaker.told(ProviderError("down")) for _ in range(5)]
+    assert opened == [False, False, False, False, True]
+    with pytest.raises(ProviderPaused) as caught:
+        breaker.check()
+    assert caught.value.failure is Failure.TRANSIENT_NET
+    assert caught.value.retry_after_s > 0
+
+
+def test_one_tries_after_the_pause_and_success_ends_it():
+    breaker = Breaker("p", after=1, first_s=0.05)
+    breaker.told(ProviderError("down"))
+    while breaker.is_open:
+        time.sleep(0.01)
+    breaker.check()
+    with pytest.raises(ProviderPaused):
+        breaker.check()  # somebody tries already
+    breaker.told(None)
+    breaker.check()
+
+
+def test_wrong_credentials_open_it_at_once_and_are_told_once():
+    breaker = Breaker("p")
+    error = CredentialsRefused("no")
+    assert [breaker.told(error), breaker.told(error)] == [True, False]
+    with pytest.raises(ProviderPaused) as caught:
+        breaker.check()
+    assert caught.value.failure is Failure.AUTH
+
+
+def test_product_that_is_not_there_is_an_answer():
+    breaker = Breaker("p", after=2)
+    for error in (ProviderError("down"), ProductNotFound("no"), ProviderError("down")):
+        breaker.told(error)
+    breaker.check()
+
+
+def test_connection_of_a_process_that_died_is_free_again(tmp_path):
+    argv = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        gate = Gate(tmp_path, "p", 1)
+        with gate.another() as may:
+            assert not may
+        other.kill()
+        other.wait()
+        with gate.connection(threading.Event(), 1):
+            pass
+
+
+def test_held_provider_is_asked_by_nobody_of_the_machine(tmp_path):
+    Gate(tmp_path, "p", 1).hold(100)
+    with (
+        pytest.raises(RateLimited) as caught,
+        Gate(tmp_path, "p", 1).connection(threading.Event(), 1),
+    ):
+        pass
+    assert 90 < caught.value.retry_after_s <= 100
+    with Gate(tmp_path, "q", 1).connection(threading.Event(), 1):
+        pass
+
+
+def test_room_is_promised_to_one_order_only(tmp_path):
+    room, half = Room(), 1 << 30
+    with room.promise(tmp_path, 1, margin=0) as promise:
+        promise.promised = 1 << 60
+        with pytest.raises(NodeExhausted), room.promise(tmp_path, half):
+            pass
+        promise.used = 1 << 60
+        with room.promise(tmp_path, 1, margin=0):
+            pass
+    with room.promise(tmp_path, 1, margin=0):
+        pass
+
+
+def test_shelf_is_for_one_at_a_time_and_leaves_nothing_when_empty(tmp_path):
+    shelf = shelf_of(tmp_path, "a/b") / "p"
+    with held(shelf) as first, held(shelf) as second:
+        assert first == shelf
+        assert second != shelf
+        (second / "x").write_bytes(b"1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_nobody_came_back_for_is_swept(tmp_path):
+    shelf = shelf_of(tmp_path, "a/b") / "p"
+    with held(shelf):
+        (shelf / "x").write_bytes(b"1")
+    sweep(tmp_path, older_than_s=1000)
+    assert (shelf / "x").exists()
+    sweep(tmp_path, older_than_s=-1)
+    assert list(tmp_path.iterdir()) == []
