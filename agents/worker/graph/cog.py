@@ -27,7 +27,7 @@ _BLOCK = 512
 # is decoded once. 22 MB in 10980 columns of uint16.
 _ROWS = 1024
 
-# GDAL keeps blocks up to a twentieth of the machine's memory; nothing is read twice here.
+# GDAL would keep blocks up to a twentieth of the machine's memory; we read once.
 _CACHE_MB = 64
 
 Change = Callable[[NDArray[Any], Window], NDArray[Any]]

@@ -2,9 +2,9 @@
 """What a Landsat product holds, and how its numbers become physical values.
 
 Sources: LSDS-1822 (Landsat 8-9 Collection 2 Level 1), LSDS-1619 and LSDS-1618 (Level 2
-of Landsat 8-9 and of 4-7), Landsat 8 Data Users Handbook LSDS-1574, and the pages "Using
-the USGS Landsat Level-1 Data Product" and "How do I use a scale factor with Landsat
-Level-2 science products?" of usgs.gov:
+of Landsat 8-9 and of 4-7), Landsat 8 Data Users Handbook LSDS-1574, and on usgs.gov
+"Using the USGS Landsat Level-1 Data Product" and "How do I use a scale factor with
+Landsat Level-2 science products?":
 
 - reflectance at the top of the atmosphere `(M Q + A) / sin(sun elevation)`, with
   `REFLECTANCE_MULT_BAND_n` and `REFLECTANCE_ADD_BAND_n`;
@@ -127,20 +127,20 @@ class Product:
     name: str
     files: Mapping[str, Path]
     """By band, and flags."""
-    metadata: Metadata | None
+    metadata: Path | None
 
     def coefficients(self) -> Metadata:
-        """The metadata.
+        """The metadata, read.
 
         Raises:
-            StepFatal: there are none.
+            StepFatal: there are none, or they cannot be understood.
         """
         if self.metadata is None:
             raise StepFatal(
                 f"product '{self.name}': metadata missing, expected {self.name}_MTL.txt"
                 ", _MTL.json or _MTL.xml"
             )
-        return self.metadata
+        return _read_metadata(self.name, self.metadata)
 
     def is_thermal(self, band: str) -> bool:
         """Does a band of Level 1 tell temperatures?"""
@@ -165,7 +165,7 @@ def read_product(folder: Path) -> Product:
     """The product in a folder, or in folders below it.
 
     Raises:
-        StepFatal: a band is there twice, or the metadata cannot be understood.
+        StepFatal: a band is there twice.
     """
     files: dict[str, Path] = {}
     for file in sorted(folder.rglob("*")):
@@ -226,7 +226,7 @@ def brightness(
     offset = about.number(f"RADIANCE_ADD_BAND_{key}")
     k1 = about.number(f"K1_CONSTANT_BAND_{key}")
     k2 = about.number(f"K2_CONSTANT_BAND_{key}")
-    radiance = factor * numbers + offset
+    radiance = np.asarray(factor * numbers + offset, "f8")
     radiance[radiance <= 0] = np.nan
     values: NDArray[np.float64] = k2 / np.log(k1 / radiance + 1)
     return values
@@ -240,11 +240,12 @@ def surface_scale(product: Product, band: str) -> Scale:
     is_reflectance = band.startswith("SR_")
     if product.metadata is None:
         return REFLECTANCE if is_reflectance else TEMPERATURE
+    about = product.coefficients()
     key = band.removeprefix("SR_B") if is_reflectance else band
     what = "REFLECTANCE" if is_reflectance else "TEMPERATURE"
     return Scale(
-        product.metadata.number(f"{what}_MULT_BAND_{key}", "L2"),
-        product.metadata.number(f"{what}_ADD_BAND_{key}", "L2"),
+        about.number(f"{what}_MULT_BAND_{key}", "L2"),
+        about.number(f"{what}_ADD_BAND_{key}", "L2"),
     )
 
 
@@ -259,24 +260,24 @@ def _key(band: str) -> str:
     return band.removeprefix("B").removeprefix("0")
 
 
-def _metadata(folder: Path) -> Metadata | None:
-    """Of the highest file in the folders, text before JSON before XML."""
-    forms = ("txt", "json", "xml")
+def _metadata(folder: Path) -> Path | None:
+    """The highest file in the folders, text before JSON before XML."""
     found = [
-        (len(file.parts), forms.index(match[1].lower()), str(file), file)
+        (len(file.parts), list(_FORMS).index(match[1].lower()), str(file), file)
         for file in folder.rglob("*")
         if (match := _METADATA.fullmatch(file.name)) and file.is_file()
     ]
-    if not found:
-        return None
-    _, form, _, file = min(found)
-    read = (_of_text, _of_json, _of_xml)[form]
+    return min(found)[-1] if found else None
+
+
+def _read_metadata(product: str, file: Path) -> Metadata:
+    read = _FORMS[file.suffix.lower().removeprefix(".")]
     try:
         groups = read(file.read_bytes())
     except (ValueError, AttributeError, ElementTree.ParseError) as error:
-        raise StepFatal(f"product '{folder.name}': {file.name}: {error}") from error
-    if not groups:
-        raise StepFatal(f"product '{folder.name}': {file.name}: no group of metadata")
+        raise StepFatal(f"product '{product}': {file.name}: {error}") from error
+    if not any(groups.values()):
+        raise StepFatal(f"product '{product}': {file.name}: no group of metadata")
     return Metadata(file.name, groups)
 
 
@@ -306,3 +307,7 @@ def _of_xml(content: bytes) -> dict[str, dict[str, str]]:
         group.tag: {item.tag: item.text or "" for item in group}
         for group in ElementTree.fromstring(content)
     }
+
+
+_FORMS = {"txt": _of_text, "json": _of_json, "xml": _of_xml}
+"""By ending of the file, the usual one first."""
