@@ -32,6 +32,8 @@ class TileLayers:
     instances: dict[str, str]
     """Layer name → id of the variable instance; empty without a Geocube."""
     entries: tuple[Entry, ...]
+    pictures: tuple[Layer, ...] = ()
+    """Quick-looks of the tile, for people; no layers to be indexed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from agents.worker.graph.model import Context, Graph, OutAction, Position, conte
 from agents.worker.graph.plan import Fetch, Plan, make_plan
 from agents.worker.graph.run import run_plan
 from agents.worker.graph.select import Output, select_outputs
-from agents.worker.layers import FOLDERS, base_name, object_uri, stored_name
+from agents.worker.layers import FOLDERS, PICTURES, base_name, object_uri, stored_name
 from agents.worker.loop import Facts
 from agents.worker.reply import reply
 from agents.worker.saved import LocalLayer, fetch, save
@@ -257,7 +257,12 @@ class Processing:
             )
             if entries:
                 layers = TileLayers(
-                    m.area, place.tile, place.scene, m.settings.instances, entries
+                    m.area,
+                    place.tile,
+                    place.scene,
+                    m.settings.instances,
+                    entries,
+                    _pictures(saved, position),
                 )
                 for indexer in self.indexers.values():
                     for document in indexer.index(layers):
@@ -286,6 +291,14 @@ def _positions(m: ProcessOrder) -> tuple[Position, ...]:
     """T0, T1, T2: the tile stands for a previous or a reference that it lacks."""
     sources = (m.current, m.previous or m.current, m.reference or m.current)
     return tuple(Position(source.scene, source.tile) for source in sources)
+
+
+def _pictures(saved: Sequence[Saved], position: int) -> tuple[Layer, ...]:
+    return tuple(
+        one.layer
+        for one in saved
+        if one.output.position == position and one.layer.extension in PICTURES
+    )
 
 
 def _find(source: Source, wanted: Fetch) -> Layer | None:

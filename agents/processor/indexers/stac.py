@@ -30,7 +30,12 @@ _EXTENSIONS = [
 
 _CLOUDS = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
 
-_MEDIA_TYPES = {"tif": pystac.MediaType.COG, "jp2": pystac.MediaType.JPEG2000}
+_MEDIA_TYPES = {
+    "tif": pystac.MediaType.COG,
+    "jp2": pystac.MediaType.JPEG2000,
+    "png": pystac.MediaType.PNG,
+    "jpg": pystac.MediaType.JPEG,
+}
 
 
 class StacIndexer:
@@ -71,6 +76,10 @@ def _item(layers: TileLayers) -> pystac.Item:
     )
     for entry in layers.entries:
         item.add_asset(entry.layer.name, _asset(entry))
+    for picture in layers.pictures:
+        media_type = _MEDIA_TYPES.get(picture.extension)
+        asset = pystac.Asset(picture.uri, media_type=media_type, roles=["thumbnail"])
+        item.add_asset(picture.name, asset)
     return item
 
 
