@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small Landsat-like products, made up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,18 @@ def write_band(
     }
     with rasterio.open(path, "w", **profile) as raster:
         raster.write(pixels.astype(dtype), 1)
+
+
+def write_metadata(product: Path, groups: Mapping[str, Mapping[str, object]]) -> Path:
+    """`…_MTL.txt` beside the bands."""
+    lines = ["GROUP = LANDSAT_METADATA_FILE"]
+    for group, values in groups.items():
+        lines.append(f"  GROUP = {group}")
+        lines += [f"    {key} = {value}" for key, value in values.items()]
+        lines.append(f"  END_GROUP = {group}")
+    path = product / f"{product.name}_MTL.txt"
+    path.write_text("\n".join([*lines, "END_GROUP = LANDSAT_METADATA_FILE", "END", ""]))
+    return path
 
 
 def cut_off(path: Path) -> None:

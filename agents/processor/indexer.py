@@ -37,6 +37,8 @@ class TileLayers:
     entries: tuple[Entry, ...]
     origin: Origin | None = None
     """Where they come from."""
+    pictures: tuple[Layer, ...] = ()
+    """Quick-looks of the tile, for people; no layers to be indexed."""
 
 
 @dataclass(frozen=True, slots=True)

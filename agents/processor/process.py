@@ -17,12 +17,13 @@ from agents.worker.graph.model import Context, Graph, OutAction, Position, conte
 from agents.worker.graph.plan import Fetch, Plan, make_plan
 from agents.worker.graph.run import run_plan
 from agents.worker.graph.select import Output, select_outputs
-from agents.worker.layers import FOLDERS, base_name, object_uri
+from agents.worker.layers import FOLDERS, PICTURES, base_name, object_uri
 from agents.worker.loop import Facts
 from agents.worker.outputs.keep import Kept, keep
 from agents.worker.outputs.provenance import Input, Origin, origin_of
 from agents.worker.reply import reply
 from agents.worker.saved import LocalLayer, fetch
+from agents.worker.secrets import clean
 from agents.worker.steplog import StepLog, kept_log
 from agents.worker.store import ObjectStore
 from agents.worker.workdir import Workshop
@@ -101,7 +102,7 @@ class Processing:
             attempt=m.attempt,
             worker=self.worker,
             failure=failure,
-            message=f"{error}{notes}",
+            message=clean(f"{error}{notes}"),
             duration_s=desk.duration_s(),
             log=desk.log,
         )
@@ -257,6 +258,7 @@ class Processing:
                     m.settings.instances,
                     entries,
                     origin,
+                    _pictures(kept, position),
                 )
                 for indexer in self.indexers.values():
                     for document in indexer.index(layers):
@@ -285,6 +287,14 @@ def _positions(m: ProcessOrder) -> tuple[Position, ...]:
     """T0, T1, T2: the tile stands for a previous or a reference that it lacks."""
     sources = (m.current, m.previous or m.current, m.reference or m.current)
     return tuple(Position(source.scene, source.tile) for source in sources)
+
+
+def _pictures(kept: Sequence[Kept], position: int) -> tuple[Layer, ...]:
+    return tuple(
+        one.layer
+        for one in kept
+        if one.output.position == position and one.layer.extension in PICTURES
+    )
 
 
 def _find(source: Source, wanted: Fetch) -> Layer | None:

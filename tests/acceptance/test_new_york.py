@@ -186,7 +186,8 @@ def test_every_tile_is_listed_by_stac(new_york):
     items = list(client.get_collection("new-york").get_items())
     assert len(items) == 11
     for item in items:
-        assert set(item.assets) == set(LAYERS)
+        assert set(item.assets) == {*LAYERS, "quicklook"}
+        assert item.assets["quicklook"].roles == ["thumbnail"]
         assert item.datetime.year == 2018
     assert min(item.datetime for item in items) > datetime(2018, 1, 1, tzinfo=UTC)
 

@@ -73,7 +73,7 @@ def test_bands_are_found_below_folders_and_in_any_case(tmp_path):
 
 def test_other_files_of_a_product_are_no_bands(tmp_path):
     product = make_product(tmp_path)
-    for ending in ("MTL.txt", "SAA.TIF", "QA_RADSAT.TIF", "B4.TIF.aux.xml", "B4.jpg"):
+    for ending in ("MTL.txt", "SAA.TIF", "SZA.TIF", "GM_B4.TIF", "B4.TIF.aux.xml"):
         (product / f"{LEVEL_1}_{ending}").write_text("no raster")
     assert len(_extract(product)) == 12
 
@@ -85,6 +85,14 @@ def test_missing_band_is_fatal_and_named(tmp_path):
     with pytest.raises(StepFatal, match=f"product '{LEVEL_1}': B04, B11 missing"):
         _extract(product)
     assert list(tmp_path.glob("*.tif")) == []
+
+
+def test_band_in_two_files_is_fatal(tmp_path):
+    product = make_product(tmp_path)
+    (product / "inner").mkdir()
+    (product / "inner" / f"{LEVEL_1}_B4.TIF").write_bytes(b"another")
+    with pytest.raises(StepFatal, match="B04 in two files"):
+        _extract(product)
 
 
 def test_product_without_any_band_is_fatal(tmp_path):
@@ -122,7 +130,7 @@ def test_layer_that_cannot_be_written_is_not_the_products_fault(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, before[1]))
     try:
-        with pytest.raises(StepFailed, match=f"product '{LEVEL_1}': band B01: "):
+        with pytest.raises(StepFailed, match=r"layer '20230502_tile_\w+\.tif': "):
             _extract(product)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -137,7 +145,17 @@ def test_layer_that_cannot_be_written_is_not_the_products_fault(tmp_path):
         ("LT08_L1TP_014031_20180106_20180119_01_T1", LAYERS_1[9:]),
         ("LC09_L2SP_017036_20220419_20220913_02_T2", LAYERS_2),
         ("LC08_L2SR_017036_20130419_20200913_02_T2", LAYERS_2[:7]),
-        ("LE07_L1TP_014031_20000106_20180119_01_T1", []),
+        (
+            "LE07_L1TP_014031_20000106_20180119_01_T1",
+            [*LAYERS_1[:5], "B06_VCID_1", "B06_VCID_2", "B07", "B08"],
+        ),
+        ("LT05_L1TP_014031_20000106_20180119_01_T1", LAYERS_1[:7]),
+        ("LM04_L1TP_014031_19900106_20180119_01_T2", LAYERS_1[:4]),
+        (
+            "LT05_L2SP_014031_20000106_20200913_02_T1",
+            [*LAYERS_2[:5], "SR_B7", "ST_B6"],
+        ),
+        ("LM01_L1TP_014031_19750106_20180119_01_T2", []),
     ],
 )
 def test_bands_of_a_product_follow_from_its_name(product, layers):

@@ -198,3 +198,12 @@ def test_layers_can_be_read_by_their_item(tmp_path):
     assert cube.B04.dtype == "uint16"
     found = cube.B04.isel(time=0).values
     assert np.array_equal(found, np.arange(1, 1201).reshape(30, 40))
+
+
+def test_pictures_are_thumbnails(tmp_path):
+    picture = Layer("quicklook", "png", "s3://b/look.png", 9, "cd" * 32, Action.CREATE)
+    layers = replace(_layers(_entry(tmp_path)), pictures=(picture,))
+    (document,) = make({}).index(layers)
+    asset = pystac.Item.from_dict(json.loads(document.content)).assets["quicklook"]
+    assert (asset.href, asset.media_type) == ("s3://b/look.png", "image/png")
+    assert asset.roles == ["thumbnail"]

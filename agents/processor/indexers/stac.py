@@ -42,7 +42,12 @@ _LEVELS = (
     re.compile(r"^S1._\w\w_(?:SLC|GRD)\w_(\d)"),
 )
 
-_MEDIA_TYPES = {"tif": pystac.MediaType.COG, "jp2": pystac.MediaType.JPEG2000}
+_MEDIA_TYPES = {
+    "tif": pystac.MediaType.COG,
+    "jp2": pystac.MediaType.JPEG2000,
+    "png": pystac.MediaType.PNG,
+    "jpg": pystac.MediaType.JPEG,
+}
 
 
 class StacIndexer:
@@ -85,6 +90,10 @@ def _item(layers: TileLayers) -> pystac.Item:
     item.add_links(_sources(layers.origin) if layers.origin else [])
     for entry in layers.entries:
         item.add_asset(entry.layer.name, _asset(entry))
+    for picture in layers.pictures:
+        media_type = _MEDIA_TYPES.get(picture.extension)
+        asset = pystac.Asset(picture.uri, media_type=media_type, roles=["thumbnail"])
+        item.add_asset(picture.name, asset)
     return item
 
 

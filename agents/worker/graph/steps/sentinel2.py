@@ -3,16 +3,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
-import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from agents.worker.graph.cog import write_cog
+from agents.worker.graph.cog import Change
 from agents.worker.graph.native.sentinel2 import (
     CLASSES,
     NO_DATA,
@@ -20,13 +17,11 @@ from agents.worker.graph.native.sentinel2 import (
     harmonised,
     read_product,
 )
-from streams.errors import StepFailed, StepFatal
+from agents.worker.graph.steps.layers import Job, threads_of, write_layers
+from streams.errors import StepFatal
 
 _QUANTIFICATION = 10_000
 """That the graph's data formats stand for."""
-
-# Height of the JPEG 2000 tiles of the products: each is decoded once. 22 MB at 10 m.
-_ROWS = 1024
 
 
 def extract_s2_bands(workdir: Path, arguments: Mapping[str, str]) -> None:
@@ -37,7 +32,7 @@ def extract_s2_bands(workdir: Path, arguments: Mapping[str, str]) -> None:
         arguments: `product`, the product's folder; `out`, file name of a layer with `*`
             for the band; `bands`, the wanted ones, with commas (empty: all); `offset`,
             `metadata` or, for copies that have it applied already, `none`; `threads`,
-            of decoding and compression (1).
+            of all (empty: the step's CPUs).
 
     Raises:
         StepFatal: a wanted band is missing or cannot be read, or the metadata cannot.
@@ -53,11 +48,18 @@ def extract_s2_bands(workdir: Path, arguments: Mapping[str, str]) -> None:
             f"product '{product.name}': quantification {product.quantification},"
             f" expected {_QUANTIFICATION}"
         )
-    threads = int(arguments.get("threads") or 1)
-    for band in wanted:
-        target = workdir / arguments["out"].replace("*", band)
-        shift = product.offsets.get(band, 0) if offset == "metadata" else 0
-        _extract(product, band, shift, target, threads)
+    jobs = [
+        Job(
+            band,
+            product.files[band],
+            workdir / arguments["out"].replace("*", band),
+            no_data=NO_DATA,
+            overviews=Resampling.nearest if band == CLASSES else Resampling.average,
+            change=_shift(product.offsets.get(band, 0) if offset == "metadata" else 0),
+        )
+        for band in wanted
+    ]
+    write_layers(product.name, jobs, threads_of(arguments))
 
 
 def _wanted(product: Product, asked: str) -> tuple[str, ...]:
@@ -74,60 +76,10 @@ def _wanted(product: Product, asked: str) -> tuple[str, ...]:
     return wanted
 
 
-def _extract(
-    product: Product, band: str, offset: int, target: Path, threads: int
-) -> None:
-    """Decode once into a plain file: a COG is written in several passes."""
-    with TemporaryDirectory(dir=target.parent, prefix=".band-") as aside:
-        plain = Path(aside, "plain.tif")
-        try:
-            with rasterio.Env(GDAL_NUM_THREADS=threads):
-                _decode(product, band, offset, plain)
-            write_cog(
-                plain,
-                target,
-                no_data=NO_DATA,
-                overviews=Resampling.nearest if band == CLASSES else Resampling.average,
-                threads=threads,
-            )
-        except RasterioError as error:
-            raise StepFailed(f"layer '{target.name}': {error}") from error
+def _shift(offset: int) -> Change:
+    """The offset applied to pixels."""
 
+    def change(pixels: NDArray[Any], _: Window) -> NDArray[Any]:
+        return harmonised(pixels, offset) if offset else pixels
 
-def _decode(product: Product, band: str, offset: int, plain: Path) -> None:
-    where = f"product '{product.name}': band {band}"
-    try:
-        source = rasterio.open(product.files[band])
-    except RasterioError as error:
-        raise StepFatal(f"{where}: {error}") from error
-    with source:
-        profile = {
-            "driver": "GTiff",
-            "width": source.width,
-            "height": source.height,
-            "count": 1,
-            "dtype": source.dtypes[0],
-            "crs": source.crs,
-            "transform": source.transform,
-            "tiled": True,
-            "blockxsize": 512,
-            "blockysize": 512,
-        }
-        with rasterio.open(plain, "w", **profile) as made:
-            for top in range(0, source.height, _ROWS):
-                rows = min(_ROWS, source.height - top)
-                window = Window(0, top, source.width, rows)
-                pixels = _read(source, window, where)
-                if offset:
-                    pixels = harmonised(pixels, offset)
-                made.write(pixels, 1, window=window)
-
-
-def _read(
-    source: rasterio.DatasetReader, window: Window, where: str
-) -> NDArray[np.uint16]:
-    try:
-        pixels: NDArray[np.uint16] = source.read(1, window=window)
-    except RasterioError as error:
-        raise StepFatal(f"{where}: {error}") from error
-    return pixels
+    return change

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layers of a product, written side by side."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+
+from agents.worker.graph.cog import Change, is_readable, write_cog
+from streams.errors import StepFailed, StepFatal
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One layer to be written."""
+
+    band: str
+    """Of the product, for messages."""
+    source: Path
+    target: Path
+    no_data: float | None
+    """None: that of the source."""
+    overviews: Resampling = Resampling.average
+    change: Change | None = None
+    dtype: str = ""
+    """When pixels are changed; empty: that of the source."""
+
+
+def threads_of(arguments: Mapping[str, str]) -> int:
+    """The argument `threads`, as far as the step has CPUs; empty: all of these.
+
+    Raises:
+        StepFatal: it is no number above 0.
+    """
+    there = len(os.sched_getaffinity(0))
+    text = arguments.get("threads", "")
+    if not text:
+        return there
+    if not text.isdecimal() or int(text) < 1:
+        raise StepFatal(f"threads '{text}', expected a number above 0")
+    return min(int(text), there)
+
+
+def write_layers(product: str, jobs: Sequence[Job], threads: int) -> None:
+    """Write layers, several at a time: what one of them does alone is often single.
+
+    Args:
+        product: name, for messages.
+        jobs: the layers.
+        threads: of all together.
+
+    Raises:
+        StepFatal: a band cannot be read.
+        StepFailed: a layer cannot be written.
+    """
+    at_once = max(1, min(threads, len(jobs)))
+    # The largest first, so that no long one is left for the end.
+    ordered = sorted(jobs, key=lambda job: -job.source.stat().st_size)
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        waiting = [
+            pool.submit(_write, product, job, max(1, threads // at_once))
+            for job in ordered
+        ]
+        for one in waiting:
+            one.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _write(product: str, job: Job, threads: int) -> None:
+    try:
+        write_cog(
+            job.source,
+            job.target,
+            no_data=job.no_data,
+            overviews=job.overviews,
+            threads=threads,
+            change=job.change,
+            dtype=job.dtype,
+        )
+    except RasterioError as error:
+        if is_readable(job.source):
+            raise StepFailed(f"layer '{job.target.name}': {error}") from error
+        raise StepFatal(f"product '{product}': band {job.band}: {error}") from error
