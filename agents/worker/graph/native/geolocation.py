@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a geolocation grid to a map: the grid of the map, and what lies at its pixels.
+
+Between the points of the geolocation grid the image is bent by thin plate splines, as
+`GCP_TPS` of GDAL. No terrain is looked at: each point of the grid stands at the height
+of the ground there, and ground that is higher than they tell by h is seen
+`h / tan(incidence)` nearer to the radar.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+from rasterio.transform import GCPTransformer
+from rasterio.warp import transform
+
+from streams.errors import StepFatal
+
+Places = NDArray[np.float64]
+
+# Places are exact at every 64th pixel of the map, and linear between: at 10 m they are
+# wrong by less than 0.01 pixel, and splines cost 6 microseconds each.
+STEP = 64
+
+_WGS84 = CRS.from_epsg(4326)
+
+# As SNAP makes degrees of a resolution in metres.
+_EQUATOR_M = 6_378_137.0
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A grid of pixels, its corner at multiples of the resolution."""
+
+    crs: CRS
+    resolution: float
+    """In units of the CRS."""
+    left: int
+    """In pixels; so the next one."""
+    top: int
+    width: int
+    height: int
+
+    @property
+    def transform(self) -> Affine:
+        """Of pixels to coordinates."""
+        scale = self.resolution
+        return Affine(scale, 0, self.left * scale, 0, -scale, self.top * scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """Places in the image at every `STEP`th pixel of a map."""
+
+    rows: Places
+    """Shape (rows, columns of the lattice); the middle of the first line is 0."""
+    columns: Places
+
+    def places(
+        self, top: int, left: int, height: int, width: int
+    ) -> tuple[Places, Places]:
+        """Row and column of the image at the pixels of a block of the map.
+
+        The same for a pixel whatever the block; `top` and `left` are multiples of STEP.
+        """
+        return (
+            _between(self.rows, top, left, height, width),
+            _between(self.columns, top, left, height, width),
+        )
+
+
+def crs_of(projection: str, grid: Places) -> CRS:
+    """The CRS of a name; of none, the UTM zone (or polar UPS) of the grid's middle.
+
+    Raises:
+        StepFatal: it is unknown.
+    """
+    if not projection:
+        return _utm(*_middle(grid))
+    try:
+        return CRS.from_user_input(projection)
+    except CRSError as error:
+        raise StepFatal(f"projection '{projection}': {error}") from error
+
+
+def map_of(grid: Places, crs: CRS, resolution_m: float) -> Map:
+    """The map that holds all of a geolocation grid, with a pixel around it."""
+    x, y = _on_map(grid, crs)
+    scale = resolution_m
+    if crs.is_geographic:
+        scale = math.degrees(resolution_m / _EQUATOR_M)
+    left, bottom = math.floor(x.min() / scale) - 1, math.floor(y.min() / scale) - 1
+    right, top = math.ceil(x.max() / scale) + 1, math.ceil(y.max() / scale) + 1
+    return Map(crs, scale, left, top, right - left, top - bottom)
+
+
+def lattice_of(grid: Places, onto: Map, looks: int) -> Lattice:
+    """Places of a map's pixels in an image of which `looks` x `looks` pixels are one.
+
+    The lattice reaches beyond the map, to the end of its last blocks.
+    """
+    x, y = _on_map(grid, onto.crs)
+    points = [
+        GroundControlPoint(row=line, col=pixel, x=east, y=north)
+        for (line, pixel), east, north in zip(grid[:, :2], x, y, strict=True)
+    ]
+    rows = np.arange(math.ceil(onto.height / STEP) + 1) * STEP + 0.5
+    columns = np.arange(math.ceil(onto.width / STEP) + 1) * STEP + 0.5
+    at_x, at_y = np.meshgrid(
+        (onto.left + columns) * onto.resolution, (onto.top - rows) * onto.resolution
+    )
+    with GCPTransformer(points, tps=True) as splines:
+        line, pixel = splines.rowcol(at_x.ravel(), at_y.ravel(), op=np.asarray)
+    shape = at_x.shape
+    return Lattice(
+        (np.reshape(line, shape) + 0.5) / looks - 0.5,
+        (np.reshape(pixel, shape) + 0.5) / looks - 0.5,
+    )
+
+
+def _on_map(grid: Places, crs: CRS) -> tuple[Places, Places]:
+    """Coordinates of the grid's points; beyond the antimeridian they go on."""
+    east, _ = _middle(grid)
+    lon = east + (grid[:, 2] - east + 180) % 360 - 180
+    x, y = transform(_WGS84, crs, lon, grid[:, 3])
+    if crs.is_geographic:  # PROJ goes round the earth
+        x = lon
+    return np.asarray(x), np.asarray(y)
+
+
+def _middle(grid: Places) -> tuple[float, float]:
+    """Longitude and latitude in the middle, also across the antimeridian."""
+    first = grid[0, 2]
+    lon = first + np.mean((grid[:, 2] - first + 180) % 360 - 180)
+    return (lon + 180) % 360 - 180, float(np.mean(grid[:, 3]))
+
+
+def _utm(lon: float, lat: float) -> CRS:
+    if lat > 84:
+        return CRS.from_epsg(32661)
+    if lat < -80:
+        return CRS.from_epsg(32761)
+    zone = int((lon + 180) // 6) % 60 + 1
+    return CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
+
+
+def _between(known: Places, top: int, left: int, height: int, width: int) -> Places:
+    """Bilinear between the points of the lattice."""
+    rows, columns = np.arange(height), np.arange(width)
+    upper = known[top // STEP + rows // STEP]
+    lower = known[top // STEP + rows // STEP + 1]
+    part = (rows % STEP / STEP)[:, np.newaxis]
+    lines = upper + part * (lower - upper)
+    from_left = left // STEP + columns // STEP
+    slope = np.diff(lines, axis=1)
+    places: Places = slope[:, from_left]
+    places *= columns % STEP / STEP
+    places += lines[:, from_left]
+    return places

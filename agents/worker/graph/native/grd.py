@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Sentinel-1 GRD image made a map, in two passes of bounded memory.
+
+The first reads the image once, line after line: calibrates it and puts pixels together.
+The second fills the map block by block, each from the part of the image that it shows.
+Blocks are done beside one another by threads; none changes with the size of the blocks
+or the number of threads.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from agents.worker.graph.native.footprint import Footprint, footprint_of
+from agents.worker.graph.native.geolocation import Lattice, Map
+from agents.worker.graph.native.radiometry import Radiometry
+from agents.worker.graph.native.resampling import REACH, Floats, sample, together
+from streams.errors import StepFatal
+
+BLOCK = 512
+"""Side of the blocks; a multiple of the lattice's STEP."""
+
+_PLAIN = {
+    "driver": "GTiff",
+    "count": 1,
+    "tiled": True,
+    "blockxsize": BLOCK,
+    "blockysize": BLOCK,
+    "sparse_ok": True,
+    "bigtiff": "IF_SAFER",
+}
+
+# Lines of an image that are read together: 13 MB of a GRD in high resolution.
+_LINES = 256
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How a map is drawn."""
+
+    onto: Map
+    lattice: Lattice
+    method: str
+    """Of resampling."""
+    stored: Callable[[Floats], NDArray[np.generic]]
+    """What is stored for values; NaN is no-data."""
+    dtype: str
+    no_data: float
+    """Of what is stored; NaN of integers: there is none."""
+
+
+def calibrate(
+    image: Path, where: str, radiometry: Radiometry, looks: int, to: Path, threads: int
+) -> Footprint:
+    """Write the backscatter of an image, `looks` x `looks` of its pixels put together.
+
+    Args:
+        image: digital numbers, uint16.
+        where: the image, for messages.
+        radiometry: what is done to its lines.
+        looks: pixels that become one, in both directions; what is left over at the end
+            of lines and of the image is dropped.
+        to: raster to be made, float32, no-data NaN.
+        threads: that work.
+
+    Returns:
+        Where the raster has data.
+
+    Raises:
+        StepFatal: the image cannot be read.
+        RasterioError: the raster cannot be written.
+    """
+    reading, writing = Lock(), Lock()
+    with _opened(image, where) as source:
+        height, width = source.height // looks, source.width // looks
+        first = np.full(height, width)
+        last = np.full(height, -1)
+
+        def strip(top: int) -> None:
+            """Calibrate rows of the raster, from `top`."""
+            rows = min(BLOCK, height - top)
+            made = np.full((rows, width), np.nan, dtype=np.float32)
+            each = max(1, _LINES // looks)
+            for begin in range(0, rows, each):
+                end = min(begin + each, rows)
+                lines = (top + begin) * looks, (top + end) * looks
+                with reading:
+                    digital = _lines(source, *lines, where)
+                if digital.any():
+                    _calibrate(digital, lines[0], radiometry, looks, made[begin:end])
+            some = slice(top, top + rows)
+            first[some], last[some] = footprint_of(~np.isnan(made))
+            with writing:
+                # What is never written is no-data.
+                if (last[some] >= 0).any():
+                    raster.write(made, 1, window=Window(0, top, width, rows))
+
+        profile = _PLAIN | {"dtype": "float32", "nodata": np.nan}
+        with rasterio.open(to, "w", width=width, height=height, **profile) as raster:
+            _all(strip, range(0, height, BLOCK), threads)
+    return Footprint(first, last)
+
+
+def draw(
+    image: Path, footprint: Footprint, drawing: Drawing, to: Path, threads: int
+) -> bool:
+    """Write the map of an image; False: no pixel of it has data.
+
+    Args:
+        image: what `calibrate` made.
+        footprint: where its pixels count.
+        drawing: how.
+        to: raster to be made.
+        threads: that work.
+
+    Raises:
+        RasterioError: a raster cannot be read or written.
+    """
+    onto = drawing.onto
+    reading, writing = Lock(), Lock()
+    drawn = False
+    profile: dict[str, Any] = _PLAIN | {
+        "width": onto.width,
+        "height": onto.height,
+        "crs": onto.crs,
+        "transform": onto.transform,
+        "dtype": drawing.dtype,
+    }
+    if drawing.dtype.startswith("float") or not np.isnan(drawing.no_data):
+        profile["nodata"] = drawing.no_data
+
+    with rasterio.open(image) as source, rasterio.open(to, "w", **profile) as raster:
+
+        def part(window: Window) -> Floats:
+            with reading:
+                pixels: Floats = source.read(1, window=window)
+            return pixels
+
+        def block(corner: tuple[int, int]) -> None:
+            nonlocal drawn
+            top, left = corner
+            height = min(BLOCK, onto.height - top)
+            width = min(BLOCK, onto.width - left)
+            places = drawing.lattice.places(top, left, height, width)
+            values = _values(part, source.shape, footprint, places, drawing.method)
+            if values is None:
+                return
+            stored = drawing.stored(values)
+            with writing:
+                drawn = True
+                raster.write(stored, 1, window=Window(left, top, width, height))
+
+        corners = (
+            (top, left)
+            for top in range(0, onto.height, BLOCK)
+            for left in range(0, onto.width, BLOCK)
+        )
+        _all(block, corners, threads)
+    return drawn
+
+
+def _calibrate(
+    digital: NDArray[np.uint16],
+    line: int,
+    radiometry: Radiometry,
+    looks: int,
+    made: Floats,
+) -> None:
+    """Backscatter of the lines from `line` on, put together."""
+    width = digital.shape[1]
+    row, spare = np.empty(width, np.float32), np.empty(width, np.float32)
+
+    def calibrated(first: int) -> Iterator[Floats]:
+        for number in range(first, first + looks):
+            radiometry.into(line + number, digital[number], row, spare)
+            yield row
+
+    for index, out in enumerate(made):
+        if looks == 1:
+            radiometry.into(line + index, digital[index], out, spare)
+        else:
+            together(calibrated(index * looks), looks, out)
+
+
+def _values(
+    part: Callable[[Window], Floats],
+    shape: tuple[int, int],
+    footprint: Footprint,
+    places: tuple[NDArray[np.float64], NDArray[np.float64]],
+    method: str,
+) -> Floats | None:
+    """Values at the places of a block; None when no place is in the footprint."""
+    rows, columns = places
+    inside = footprint.holds(rows, columns)
+    if not inside.any():
+        return None
+    rows, columns = rows[inside], columns[inside]
+    top, bottom = _range(rows, shape[0])
+    left, right = _range(columns, shape[1])
+    window = Window(left, top, right - left, bottom - top)
+    found = sample(part(window), rows - top, columns - left, method)
+    values = np.full(inside.shape, np.nan, dtype=np.float32)
+    values[inside] = found
+    return None if np.isnan(found).all() else values
+
+
+def _range(places: NDArray[np.float64], size: int) -> tuple[int, int]:
+    """First pixel that places may look at, and the one after the last."""
+    first, last = int(places.min()) - REACH, int(places.max()) + REACH + 1
+    return max(first, 0), min(last, size)
+
+
+def _opened(image: Path, where: str) -> rasterio.DatasetReader:
+    try:
+        return rasterio.open(image)
+    except RasterioError as error:
+        raise StepFatal(f"{where}: {error}") from error
+
+
+def _lines(
+    source: rasterio.DatasetReader, begin: int, end: int, where: str
+) -> NDArray[np.uint16]:
+    try:
+        lines: NDArray[np.uint16] = source.read(
+            1, window=Window(0, begin, source.width, end - begin)
+        )
+    except RasterioError as error:
+        raise StepFatal(f"{where}: {error}") from error
+    return lines
+
+
+def _all(work: Callable[[T], None], on: Iterable[T], threads: int) -> None:
+    """Do a work on each, some beside one another; the first error ends it."""
+    if threads <= 1:
+        for each in on:
+            work(each)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        futures: list[Future[None]] = [pool.submit(work, each) for each in on]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            for future in futures:
+                future.cancel()
