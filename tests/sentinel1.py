@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
 from rasterio.warp import transform
 
 NAME = "S1A_IW_GRDH_1SDV_20210809T173953_20210809T174018_039156_049F13_6FF8"
 STEM = "s1a-iw-grd-{}-20210809t173953-20210809t174018-039156-049f13-00{}"
 
-CRS = "EPSG:32632"
+UTM = "EPSG:32632"
 EAST, NORTH, TURN_DEG, SPACING_M = 500_000.0, 5_500_000.0, 12.0, 10.0
 
 
@@ -80,11 +81,9 @@ def write_measurement(path: Path, pixels: np.ndarray, **options) -> None:
         "dtype": "uint16",
         "blockysize": 1,
     }
-    with (
-        np.testing.suppress_warnings() as quiet,
-        rasterio.open(path, "w", **(profile | options)) as raster,
-    ):
-        quiet.filter(NotGeoreferencedWarning)
+    corner = GroundControlPoint(0.5, 0.5, 9.0, 49.6, 0.0)
+    with rasterio.open(path, "w", **(profile | options)) as raster:
+        raster.gcps = [corner], CRS.from_epsg(4326)
         raster.write(pixels, 1)
 
 
@@ -96,7 +95,7 @@ def annotation_of(
     for line in np.linspace(0, lines - 1, 5).round():
         for pixel in np.linspace(0, pixels - 1, 6).round():
             x, y = on_map(line, pixel)
-            (lon,), (lat,) = transform(CRS, "EPSG:4326", [x], [y])
+            (lon,), (lat,) = transform(UTM, "EPSG:4326", [x], [y])
             points += (
                 f"<geolocationGridPoint><line>{line:.0f}</line>"
                 f"<pixel>{pixel:.0f}</pixel><latitude>{lat!r}</latitude>"

@@ -45,6 +45,23 @@ class Footprint:
         inside &= (column >= self.first[near]) & (column <= self.last[near])
         return inside
 
+    def meets(self, top: float, bottom: float, left: float, right: float) -> bool:
+        """May a place within these bounds lie in it?"""
+        first, last = self._between(top, bottom)
+        return bool(((first <= right + 1) & (last >= left - 1) & (first <= last)).any())
+
+    def surrounds(self, top: float, bottom: float, left: float, right: float) -> bool:
+        """Does every place within these bounds lie in it?"""
+        if top < 0 or bottom > len(self.first) - 1:
+            return False
+        first, last = self._between(top, bottom)
+        return bool((first <= left).all() and (last >= right).all())
+
+    def _between(self, top: float, bottom: float) -> tuple[NDArray[np.int64], ...]:
+        """The rows that these bounds touch."""
+        rows = slice(max(int(top) - 1, 0), max(int(bottom) + 2, 0))
+        return self.first[rows], self.last[rows]
+
 
 def footprint_of(valid: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
     """First and last true column of each row; the width and -1 where there is none."""

@@ -61,17 +61,33 @@ class Lattice:
     """Shape (rows, columns of the lattice); the middle of the first line is 0."""
     columns: Places
 
-    def places(
-        self, top: int, left: int, height: int, width: int
-    ) -> tuple[Places, Places]:
-        """Row and column of the image at the pixels of a block of the map.
+    def block(self, top: int, left: int, height: int, width: int) -> "Block":
+        """The part under a block of the map; `top` and `left`: multiples of STEP."""
+        rows = slice(top // STEP, (top + height - 1) // STEP + 2)
+        columns = slice(left // STEP, (left + width - 1) // STEP + 2)
+        part = Lattice(self.rows[rows, columns], self.columns[rows, columns])
+        return Block(part, height, width)
 
-        The same for a pixel whatever the block; `top` and `left` are multiples of STEP.
-        """
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of a map, and the part of the lattice that is under it."""
+
+    lattice: Lattice
+    height: int
+    width: int
+
+    def places(self) -> tuple[Places, Places]:
+        """Row and column of the image at each pixel: the same whatever the block."""
         return (
-            _between(self.rows, top, left, height, width),
-            _between(self.columns, top, left, height, width),
+            _between(self.lattice.rows, self.height, self.width),
+            _between(self.lattice.columns, self.height, self.width),
         )
+
+    def range(self) -> tuple[float, float, float, float]:
+        """First and last row, first and last column that a place may have."""
+        rows, columns = self.lattice.rows, self.lattice.columns
+        return rows.min(), rows.max(), columns.min(), columns.max()
 
 
 def crs_of(projection: str, grid: Places) -> CRS:
@@ -149,16 +165,12 @@ def _utm(lon: float, lat: float) -> CRS:
     return CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
 
 
-def _between(known: Places, top: int, left: int, height: int, width: int) -> Places:
-    """Bilinear between the points of the lattice."""
+def _between(known: Places, height: int, width: int) -> Places:
+    """Bilinear between the points of a lattice, the first point being the first."""
     rows, columns = np.arange(height), np.arange(width)
-    upper = known[top // STEP + rows // STEP]
-    lower = known[top // STEP + rows // STEP + 1]
-    part = (rows % STEP / STEP)[:, np.newaxis]
-    lines = upper + part * (lower - upper)
-    from_left = left // STEP + columns // STEP
-    slope = np.diff(lines, axis=1)
-    places: Places = slope[:, from_left]
+    upper, lower = known[rows // STEP], known[rows // STEP + 1]
+    lines = upper + (rows % STEP / STEP)[:, np.newaxis] * (lower - upper)
+    places: Places = np.diff(lines, axis=1)[:, columns // STEP]
     places *= columns % STEP / STEP
-    places += lines[:, from_left]
+    places += lines[:, columns // STEP]
     return places

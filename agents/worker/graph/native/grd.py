@@ -7,7 +7,7 @@ Blocks are done beside one another by threads; none changes with the size of the
 or the number of threads.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from agents.worker.graph.native.footprint import Footprint, footprint_of
-from agents.worker.graph.native.geolocation import Lattice, Map
+from agents.worker.graph.native.geolocation import Block, Lattice, Map
 from agents.worker.graph.native.radiometry import Radiometry
 from agents.worker.graph.native.resampling import REACH, Floats, sample, together
 from streams.errors import StepFatal
@@ -107,8 +108,14 @@ def calibrate(
                 if (last[some] >= 0).any():
                     raster.write(made, 1, window=Window(0, top, width, rows))
 
-        profile = _PLAIN | {"dtype": "float32", "nodata": np.nan}
-        with rasterio.open(to, "w", width=width, height=height, **profile) as raster:
+        profile: dict[str, Any] = _PLAIN | {
+            "width": width,
+            "height": height,
+            "dtype": "float32",
+            "nodata": np.nan,
+            "transform": Affine.translation(1, 1),  # any: without one, GDAL warns
+        }
+        with rasterio.open(to, "w", **profile) as raster:
             _all(strip, range(0, height, BLOCK), threads)
     return Footprint(first, last)
 
@@ -153,8 +160,8 @@ def draw(
             top, left = corner
             height = min(BLOCK, onto.height - top)
             width = min(BLOCK, onto.width - left)
-            places = drawing.lattice.places(top, left, height, width)
-            values = _values(part, source.shape, footprint, places, drawing.method)
+            place = drawing.lattice.block(top, left, height, width)
+            values = _values(part, source.shape, footprint, place, drawing.method)
             if values is None:
                 return
             stored = drawing.stored(values)
@@ -180,39 +187,43 @@ def _calibrate(
 ) -> None:
     """Backscatter of the lines from `line` on, put together."""
     width = digital.shape[1]
-    row, spare = np.empty(width, np.float32), np.empty(width, np.float32)
-
-    def calibrated(first: int) -> Iterator[Floats]:
-        for number in range(first, first + looks):
-            radiometry.into(line + number, digital[number], row, spare)
-            yield row
-
+    rows, spare = np.empty((looks, width), np.float32), np.empty(width, np.float32)
     for index, out in enumerate(made):
-        if looks == 1:
-            radiometry.into(line + index, digital[index], out, spare)
-        else:
-            together(calibrated(index * looks), looks, out)
+        into = rows if looks > 1 else out[np.newaxis]
+        for number, row in enumerate(into, start=index * looks):
+            radiometry.into(line + number, digital[number], row, spare)
+        if looks > 1:
+            together(list(rows), out)
 
 
 def _values(
     part: Callable[[Window], Floats],
     shape: tuple[int, int],
     footprint: Footprint,
-    places: tuple[NDArray[np.float64], NDArray[np.float64]],
+    block: Block,
     method: str,
 ) -> Floats | None:
-    """Values at the places of a block; None when no place is in the footprint."""
-    rows, columns = places
-    inside = footprint.holds(rows, columns)
-    if not inside.any():
+    """Values at the places of a block; None when no place has data."""
+    if not footprint.meets(*block.range()):
         return None
-    rows, columns = rows[inside], columns[inside]
+    rows, columns = block.places()
+    size = rows.shape
+    inside = None
+    if not footprint.surrounds(*block.range()):
+        inside = footprint.holds(rows, columns)
+        if not inside.any():
+            return None
+        rows, columns = rows[inside], columns[inside]
+    rows, columns = rows.ravel(), columns.ravel()
     top, bottom = _range(rows, shape[0])
     left, right = _range(columns, shape[1])
     window = Window(left, top, right - left, bottom - top)
     found = sample(part(window), rows - top, columns - left, method)
-    values = np.full(inside.shape, np.nan, dtype=np.float32)
-    values[inside] = found
+    if inside is None:
+        values = found.reshape(size)
+    else:
+        values = np.full(size, np.nan, dtype=np.float32)
+        values[inside] = found
     return None if np.isnan(found).all() else values
 
 

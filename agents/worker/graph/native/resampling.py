@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pixels at places between pixels, and pixels put together; NaN is no-data."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import numpy as np
@@ -59,57 +59,58 @@ def sample(pixels: Floats, rows: Places, columns: Places, method: str) -> Floats
     weights, shift = _KERNELS[method]
     down, first_row = _split(rows, shift)
     right, first_column = _split(columns, shift)
-    lines = [
-        (weight, np.clip(first_row + tap, 0, pixels.shape[0] - 1) * pixels.shape[1])
-        for tap, weight in enumerate(weights(down))
-    ]
-    across = [
-        (weight, np.clip(first_column + tap, 0, pixels.shape[1] - 1))
-        for tap, weight in enumerate(weights(right))
-    ]
-    flat = pixels.ravel()
+    lines, across = weights(down), weights(right)
+    if _reaches_out(first_row, len(lines), pixels.shape[0]) or _reaches_out(
+        first_column, len(across), pixels.shape[1]
+    ):
+        pixels = np.pad(pixels, REACH, mode="edge")
+        first_row, first_column = first_row + REACH, first_column + REACH
+    flat, width = pixels.ravel(), pixels.shape[1]
+    first = first_row * width + first_column
     found = np.zeros(rows.shape, dtype=np.float32)
-    for line_weight, line in lines:
+    for down_by, line in enumerate(lines):
         along = np.zeros(rows.shape, dtype=np.float32)
-        for weight, column in across:
-            value = flat.take(line + column)
+        for right_by, weight in enumerate(across):
+            value = flat[down_by * width + right_by :].take(first)
             value *= weight
             along += value
-        along *= line_weight
+        along *= line
         found += along
     beside = np.flatnonzero(np.isnan(found))
     if beside.size:
         taps = [
-            (line_weight[beside] * weight[beside], (line + column)[beside])
-            for (line_weight, line), (weight, column) in product(lines, across)
+            (lines[n][beside] * across[m][beside], first[beside] + n * width + m)
+            for n, m in product(range(len(lines)), range(len(across)))
         ]
         found[beside] = _of_data(flat, taps)
     return found
 
 
-def together(rows: Iterator[Floats], looks: int, out: Floats) -> None:
-    """Write the mean of `looks` rows and as many columns; no-data does not count.
+def together(rows: Sequence[Floats], out: Floats) -> None:
+    """Write the mean of rows and of as many columns; no-data does not count.
 
     Args:
-        rows: `looks` of them; what is read of one may be overwritten by the next.
-        looks: pixels and rows that become one.
+        rows: they are overwritten.
         out: columns that are left over are dropped.
     """
-    width = out.shape[0] * looks
-    total = np.zeros(out.shape, dtype=np.float32)
-    number = np.zeros(out.shape, dtype=np.float32)
+    looks, width = len(rows), out.shape[0] * len(rows)
+    total, number = np.zeros_like(rows[0]), np.zeros(rows[0].shape, dtype=np.uint16)
     for row in rows:
-        for column in range(looks):
-            some = row[column:width:looks]
-            missing = np.isnan(some)
-            if missing.any():
-                total += np.where(missing, np.float32(0), some)
-                number += ~missing
-            else:
-                total += some
-                number += 1
-    with np.errstate(invalid="ignore"):  # none at all: 0 / 0
-        np.divide(total, number, out=out)
+        missing = np.isnan(row)
+        row[missing] = 0
+        number += ~missing
+        total += row
+    out[:] = total[:width:looks]
+    share = number[:width:looks].astype(np.float32)
+    for column in range(1, looks):
+        out += total[column:width:looks]
+        share += number[column:width:looks]
+    share[share == 0] = np.nan
+    out /= share
+
+
+def _reaches_out(first: NDArray[np.intp], taps: int, size: int) -> bool:
+    return bool(first.min() < 0 or first.max() + taps > size)
 
 
 def _split(places: Places, shift: float) -> tuple[Floats, NDArray[np.intp]]:
