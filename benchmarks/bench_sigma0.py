@@ -23,6 +23,8 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from warnings import catch_warnings
+from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
@@ -122,7 +124,9 @@ def whole_arrays(work: Path, threads: int) -> Path:
     if looks > 1:
         height, width = (side // looks for side in power.shape)
         cells = power[: height * looks, : width * looks]
-        power = np.nanmean(cells.reshape(height, looks, width, looks), axis=(1, 3))
+        cells = cells.reshape(height, looks, width, looks)
+        with catch_warnings(action="ignore", category=RuntimeWarning):  # of nothing
+            power = np.nanmean(cells, axis=(1, 3))
     crs = crs_of("", annotation.grid)
     onto = map_of(annotation.grid, crs, _RESOLUTION)
     found = np.full((onto.height, onto.width), np.nan, dtype=np.float32)
@@ -170,8 +174,6 @@ def whole_arrays(work: Path, threads: int) -> Path:
 
 def _whole(file: Path, tag: str, values: str) -> NDArray[np.float32]:
     """A table for every pixel."""
-    from xml.etree import ElementTree
-
     lines, rows = [], []
     for item in ElementTree.parse(file).getroot().iter(tag):
         lines.append(int(item.findtext("line") or 0))
@@ -191,8 +193,6 @@ def _whole(file: Path, tag: str, values: str) -> NDArray[np.float32]:
 
 
 def _azimuth(file: Path) -> NDArray[np.float32]:
-    from xml.etree import ElementTree
-
     factors = np.ones((_LINES, _PIXELS), dtype=np.float32)
     for item in ElementTree.parse(file).getroot().iter("noiseAzimuthVector"):
         first, last = (int(item.findtext(f"{w}RangeSample") or 0) for w in _ENDS)

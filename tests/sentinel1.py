@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.control import GroundControlPoint
-from rasterio.crs import CRS
 from rasterio.warp import transform
 
 NAME = "S1A_IW_GRDH_1SDV_20210809T173953_20210809T174018_039156_049F13_6FF8"
@@ -80,10 +79,10 @@ def write_measurement(path: Path, pixels: np.ndarray, **options) -> None:
         "count": 1,
         "dtype": "uint16",
         "blockysize": 1,
+        "gcps": [GroundControlPoint(0.5, 0.5, 9.0, 49.6, 0.0)],
+        "crs": "EPSG:4326",
     }
-    corner = GroundControlPoint(0.5, 0.5, 9.0, 49.6, 0.0)
     with rasterio.open(path, "w", **(profile | options)) as raster:
-        raster.gcps = [corner], CRS.from_epsg(4326)
         raster.write(pixels, 1)
 
 
