@@ -447,8 +447,8 @@ def test_places_between_the_lattice_of_a_real_grid_are_as_good_as_exact():
                 middle = STEP // 2
                 place = onto.transform @ (left + middle + 0.5, top + middle + 0.5)
                 line, pixel = splines.rowcol(*place, op=float)
-                assert rows[middle, middle] == pytest.approx(line, abs=0.02)
-                assert columns[middle, middle] == pytest.approx(pixel, abs=0.02)
+                assert rows[middle, middle] == pytest.approx(line, abs=0.03)
+                assert columns[middle, middle] == pytest.approx(pixel, abs=0.03)
 
 
 # -- the same however it is done
@@ -688,6 +688,7 @@ def test_layer_that_cannot_be_written_is_not_the_products_fault(tmp_path):
         ({"border": "wide"}, "border 'wide' is no number"),
         ({"erode": "-1"}, "erode -1, expected at least 0"),
         ({"resolution": "0"}, r"resolution 0, expected at least 0\.001"),
+        ({"resolution": "410"}, "resolution 410: less than a pixel"),
         ({"threads": "nan"}, "threads nan, expected at least 1"),
         ({"projection": "UTM"}, "projection 'UTM': "),
         ({"dformat": "int16,0"}, "dformat 'int16,0', expected dtype,nodata,min,max"),

@@ -8,8 +8,10 @@ or the number of threads.
 """
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -45,6 +47,7 @@ _LINES = 256
 
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,24 @@ class Drawing:
     dtype: str
     no_data: float
     """Of what is stored; NaN of integers: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """A raster that several threads use, one at a time."""
+
+    raster: Any
+    lock: Lock = field(default_factory=Lock)
+
+    def read(self, window: Window) -> NDArray[Any]:
+        with self.lock:
+            pixels: NDArray[Any] = self.raster.read(1, window=window)
+        return pixels
+
+    def write(self, pixels: NDArray[Any], top: int, left: int) -> None:
+        height, width = pixels.shape
+        with self.lock:
+            self.raster.write(pixels, 1, window=Window(left, top, width, height))
 
 
 def calibrate(
@@ -83,41 +104,21 @@ def calibrate(
         StepFatal: the image cannot be read.
         RasterioError: the raster cannot be written.
     """
-    reading, writing = Lock(), Lock()
     with _opened(image, where) as source:
-        height, width = source.height // looks, source.width // looks
-        first = np.full(height, width)
-        last = np.full(height, -1)
-
-        def strip(top: int) -> None:
-            """Calibrate rows of the raster, from `top`."""
-            rows = min(BLOCK, height - top)
-            made = np.full((rows, width), np.nan, dtype=np.float32)
-            each = max(1, _LINES // looks)
-            for begin in range(0, rows, each):
-                end = min(begin + each, rows)
-                lines = (top + begin) * looks, (top + end) * looks
-                with reading:
-                    digital = _lines(source, *lines, where)
-                if digital.any():
-                    _calibrate(digital, lines[0], radiometry, looks, made[begin:end])
-            some = slice(top, top + rows)
-            first[some], last[some] = footprint_of(~np.isnan(made))
-            with writing:
-                # What is never written is no-data.
-                if (last[some] >= 0).any():
-                    raster.write(made, 1, window=Window(0, top, width, rows))
-
         profile: dict[str, Any] = _PLAIN | {
-            "width": width,
-            "height": height,
+            "width": source.width // looks,
+            "height": source.height // looks,
             "dtype": "float32",
             "nodata": np.nan,
             "transform": Affine.translation(1, 1),  # any: without one, GDAL warns
         }
         with rasterio.open(to, "w", **profile) as raster:
-            _all(strip, range(0, height, BLOCK), threads)
-    return Footprint(first, last)
+            strip = partial(
+                _strip, _Shared(source), where, radiometry, looks, _Shared(raster)
+            )
+            ends = _all(strip, range(0, raster.height, BLOCK), threads)
+    first, last = zip(*ends, strict=True)
+    return Footprint(np.concatenate(first), np.concatenate(last))
 
 
 def draw(
@@ -136,8 +137,6 @@ def draw(
         RasterioError: a raster cannot be read or written.
     """
     onto = drawing.onto
-    reading, writing = Lock(), Lock()
-    drawn = False
     profile: dict[str, Any] = _PLAIN | {
         "width": onto.width,
         "height": onto.height,
@@ -147,35 +146,52 @@ def draw(
     }
     if drawing.dtype.startswith("float") or not np.isnan(drawing.no_data):
         profile["nodata"] = drawing.no_data
-
+    corners = product(range(0, onto.height, BLOCK), range(0, onto.width, BLOCK))
     with rasterio.open(image) as source, rasterio.open(to, "w", **profile) as raster:
+        block = partial(_block, _Shared(source), footprint, drawing, _Shared(raster))
+        return any(_all(block, corners, threads))
 
-        def part(window: Window) -> Floats:
-            with reading:
-                pixels: Floats = source.read(1, window=window)
-            return pixels
 
-        def block(corner: tuple[int, int]) -> None:
-            nonlocal drawn
-            top, left = corner
-            height = min(BLOCK, onto.height - top)
-            width = min(BLOCK, onto.width - left)
-            place = drawing.lattice.block(top, left, height, width)
-            values = _values(part, source.shape, footprint, place, drawing.method)
-            if values is None:
-                return
-            stored = drawing.stored(values)
-            with writing:
-                drawn = True
-                raster.write(stored, 1, window=Window(left, top, width, height))
+def _strip(
+    source: _Shared,
+    where: str,
+    radiometry: Radiometry,
+    looks: int,
+    raster: _Shared,
+    top: int,
+) -> tuple[NDArray[np.int64], ...]:
+    """Write a row of blocks of the calibrated image; its first and last columns."""
+    rows = min(BLOCK, raster.raster.height - top)
+    made = np.full((rows, raster.raster.width), np.nan, dtype=np.float32)
+    each = max(1, _LINES // looks)
+    for begin in range(0, rows, each):
+        part = made[begin : begin + each]
+        line = (top + begin) * looks
+        digital = _lines(source, line, len(part) * looks, where)
+        if digital.any():
+            _calibrate(digital, line, radiometry, looks, part)
+    first, last = footprint_of(~np.isnan(made))
+    if (last >= 0).any():  # what is never written is no-data
+        raster.write(made, top, 0)
+    return first, last
 
-        corners = (
-            (top, left)
-            for top in range(0, onto.height, BLOCK)
-            for left in range(0, onto.width, BLOCK)
-        )
-        _all(block, corners, threads)
-    return drawn
+
+def _block(
+    source: _Shared,
+    footprint: Footprint,
+    drawing: Drawing,
+    raster: _Shared,
+    corner: tuple[int, int],
+) -> bool:
+    """Write a block of the map; False: it has no data."""
+    top, left = corner
+    height = min(BLOCK, drawing.onto.height - top)
+    width = min(BLOCK, drawing.onto.width - left)
+    block = drawing.lattice.block(top, left, height, width)
+    values = _values(source, footprint, block, drawing.method)
+    if values is not None:
+        raster.write(drawing.stored(values), top, left)
+    return values is not None
 
 
 def _calibrate(
@@ -197,11 +213,7 @@ def _calibrate(
 
 
 def _values(
-    part: Callable[[Window], Floats],
-    shape: tuple[int, int],
-    footprint: Footprint,
-    block: Block,
-    method: str,
+    source: _Shared, footprint: Footprint, block: Block, method: str
 ) -> Floats | None:
     """Values at the places of a block; None when no place has data."""
     if not footprint.meets(*block.range()):
@@ -215,10 +227,10 @@ def _values(
             return None
         rows, columns = rows[inside], columns[inside]
     rows, columns = rows.ravel(), columns.ravel()
-    top, bottom = _range(rows, shape[0])
-    left, right = _range(columns, shape[1])
-    window = Window(left, top, right - left, bottom - top)
-    found = sample(part(window), rows - top, columns - left, method)
+    top, bottom = _range(rows, source.raster.height)
+    left, right = _range(columns, source.raster.width)
+    part = source.read(Window(left, top, right - left, bottom - top))
+    found = sample(part, rows - top, columns - left, method)
     if inside is None:
         values = found.reshape(size)
     else:
@@ -240,29 +252,21 @@ def _opened(image: Path, where: str) -> rasterio.DatasetReader:
         raise StepFatal(f"{where}: {error}") from error
 
 
-def _lines(
-    source: rasterio.DatasetReader, begin: int, end: int, where: str
-) -> NDArray[np.uint16]:
+def _lines(source: _Shared, first: int, number: int, where: str) -> NDArray[np.uint16]:
     try:
-        lines: NDArray[np.uint16] = source.read(
-            1, window=Window(0, begin, source.width, end - begin)
-        )
+        return source.read(Window(0, first, source.raster.width, number))
     except RasterioError as error:
         raise StepFatal(f"{where}: {error}") from error
-    return lines
 
 
-def _all(work: Callable[[T], None], on: Iterable[T], threads: int) -> None:
-    """Do a work on each, some beside one another; the first error ends it."""
+def _all(work: Callable[[T], R], on: Iterable[T], threads: int) -> list[R]:
+    """What a work gives for each, in order; the first error ends it."""
     if threads <= 1:
-        for each in on:
-            work(each)
-        return
+        return [work(each) for each in on]
     with ThreadPoolExecutor(threads) as pool:
-        futures: list[Future[None]] = [pool.submit(work, each) for each in on]
+        futures = [pool.submit(work, each) for each in on]
         try:
-            for future in futures:
-                future.result()
+            return [future.result() for future in futures]
         finally:
             for future in futures:
                 future.cancel()

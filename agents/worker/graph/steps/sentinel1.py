@@ -109,6 +109,8 @@ def _wanted(channels: Mapping[str, Channel], asked: str) -> list[str]:
 def _make(channel: Channel, options: Options, target: Path) -> None:
     annotation = read_annotation(channel)
     looks = max(1, math.floor(options.resolution_m / annotation.spacing_m))
+    if looks > min(annotation.lines, annotation.pixels):
+        raise StepFatal(f"resolution {options.resolution_m:g}: less than a pixel")
     noise = read_noise(channel, annotation.lines, annotation.pixels)
     radiometry = Radiometry(
         read_calibration(channel, options.quantity, annotation.pixels),
