@@ -108,38 +108,23 @@ def _wanted(channels: Mapping[str, Channel], asked: str) -> list[str]:
 
 def _make(channel: Channel, options: Options, target: Path) -> None:
     annotation = read_annotation(channel)
-    looks = max(1, math.floor(options.resolution_m / annotation.spacing_m))
-    if looks > min(annotation.lines, annotation.pixels):
-        raise StepFatal(f"resolution {options.resolution_m:g}: less than a pixel")
     noise = read_noise(channel, annotation.lines, annotation.pixels)
     radiometry = Radiometry(
         read_calibration(channel, options.quantity, annotation.pixels),
         noise if _is_removed(noise, annotation, options, target.name) else None,
         options.negative,
     )
-    where = f"product '{channel.product}': {channel.measurement.name}"
-    _check_size(channel, annotation, where)
-    threads = options.threads
+    border = options.border
+    if border is None:
+        border = _EARLY_BORDER if noise.is_early else 0
     with TemporaryDirectory(dir=target.parent, prefix=".sigma0-") as aside:
-        calibrated, plain = Path(aside, "calibrated.tif"), Path(aside, "plain.tif")
+        plain = Path(aside, "plain.tif")
         try:
-            with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB, GDAL_NUM_THREADS=threads):
-                footprint = calibrate(
-                    channel.measurement, where, radiometry, looks, calibrated, threads
-                )
-                border = options.border
-                if border is None:
-                    border = _EARLY_BORDER if noise.is_early else 0
-                cell_m = annotation.spacing_m * looks
-                inner = _cut(footprint, math.ceil(border / looks)).eroded(
-                    math.ceil(options.erode * options.resolution_m / cell_m)
-                )
-                drawing = _drawing(annotation, looks, options)
-                if inner.is_empty() or not draw(
-                    calibrated, inner, drawing, plain, threads
-                ):
+            with rasterio.Env(
+                GDAL_CACHEMAX=_CACHE_MB, GDAL_NUM_THREADS=options.threads
+            ):
+                if not _drawn(channel, annotation, radiometry, border, options, plain):
                     raise StepFatal(f"layer '{target.name}' empty")
-                calibrated.unlink()
                 write_cog(
                     plain,
                     target,
@@ -148,10 +133,40 @@ def _make(channel: Channel, options: Options, target: Path) -> None:
                     overviews=(
                         Resampling.nearest if options.decibels else Resampling.average
                     ),
-                    threads=threads,
+                    threads=options.threads,
                 )
         except RasterioError as error:
             raise StepFailed(f"layer '{target.name}': {error}") from error
+
+
+def _drawn(
+    channel: Channel,
+    annotation: Annotation,
+    radiometry: Radiometry,
+    border: int,
+    options: Options,
+    plain: Path,
+) -> bool:
+    """Make the map of an image; False: it has no data."""
+    where = f"product '{channel.product}': {channel.measurement.name}"
+    _check_size(channel, annotation, where)
+    looks = max(1, math.floor(options.resolution_m / annotation.spacing_m))
+    if looks > min(annotation.lines, annotation.pixels):
+        raise StepFatal(f"resolution {options.resolution_m:g}: less than a pixel")
+    calibrated, threads = plain.with_name("calibrated.tif"), options.threads
+    footprint = calibrate(
+        channel.measurement, where, radiometry, looks, calibrated, threads
+    )
+    erode_m = options.erode * options.resolution_m
+    inner = _cut(footprint, math.ceil(border / looks)).eroded(
+        math.ceil(erode_m / (annotation.spacing_m * looks))
+    )
+    if inner.is_empty():
+        return False
+    drawing = _drawing(annotation, looks, options)
+    has_data = draw(calibrated, inner, drawing, plain, threads)
+    calibrated.unlink()
+    return has_data
 
 
 def _is_removed(
