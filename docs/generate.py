@@ -83,6 +83,7 @@ _LIBRARY = {
     "Pass": "Nothing.",
     "PhrPreProcessing": "Both images of a Pléiades product (for the downloader).",
     "PhrProcessing": "Index the images of a Pléiades product.",
+    "S1GrdSigma0": "Backscatter of Sentinel-1 GRD on a map: calibrated, noise removed.",
     "S1BackscatterCoherence": (
         "Backscatter of a burst, and its coherence with the date before."
     ),
