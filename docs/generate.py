@@ -79,11 +79,12 @@ _LIBRARY = {
     "CopyProductToStorage": "Keep the product as it came (for the downloader).",
     "ExtractLandsatBands": "Bands of Landsat 8 and 9, numbers kept, as COG.",
     "ExtractS2Bands": "Bands of Sentinel-2 as JPEG 2000, offset applied.",
-    "ExtractS2BandsCog": "Bands of Sentinel-2 as COG, offset applied; smaller, faster.",
+    "ExtractS2BandsCog": "Bands of Sentinel-2 as COG, offset applied; faster.",
     "Pass": "Nothing.",
     "PhrPreProcessing": "Both images of a Pléiades product (for the downloader).",
     "PhrProcessing": "Index the images of a Pléiades product.",
     "S1GrdSigma0": "Backscatter of Sentinel-1 GRD on a map: calibrated, noise removed.",
+    "S1GrdSigma0Db": "The same, in decibels.",
     "S1BackscatterCoherence": (
         "Backscatter of a burst, and its coherence with the date before."
     ),

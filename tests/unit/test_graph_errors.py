@@ -288,6 +288,14 @@ def test_file_that_changed_since_its_digest_was_taken_is_refused(tmp_path):
         load_graph(str(file), [], [digest])
 
 
+def test_file_that_is_too_large_to_be_a_graph_is_not_looked_into(tmp_path):
+    file = tmp_path / "graph.json"
+    with file.open("wb") as opened:
+        opened.truncate(256 * 1024 * 1024 + 1)  # takes no place on the disk
+    with pytest.raises(InvalidGraph, match="may not be run"):
+        load_graph(str(file), [], [ZEROS])
+
+
 def test_command_outside_of_the_roots_needs_a_digest_of_its_own(tmp_path):
     script = tmp_path / "elsewhere/script.py"
     script.parent.mkdir()

@@ -15,12 +15,20 @@ from pathlib import Path
 import pytest
 
 from agents.catalogue.agent import open_catalogue
+from agents.catalogue.bursts.product import Archive, read_bursts
+from agents.catalogue.bursts.ranges import FileRanges
 from agents.cli import main
 from agents.settings import Settings
 from streams.errors import InvalidRequest
 from streams.payload import read_payload
 
-PAYLOADS = Path(__file__).parents[3] / "shared/data/payloads"
+SHARED = Path(__file__).parents[3] / "shared/data"
+PAYLOADS = SHARED / "payloads"
+REAL = (
+    SHARED
+    / "sentinel1"
+    / "S1A_IW_SLC__1SDV_20200511T135117_20200511T135144_032518_03C421_7768.zip"
+)
 
 recorded = pytest.mark.skipif(
     not PAYLOADS.is_dir(), reason=f"no recorded payloads in {PAYLOADS}"
@@ -283,6 +291,30 @@ def test_every_recorded_tile_is_cut_and_processed_by_these_commands(planned):
             assert as_sets(made["commands"]) == expected
             count += 1
     assert count == 9
+
+
+@pytest.mark.skipif(not REAL.exists(), reason=f"no real annotations at {REAL}")
+def test_every_burst_of_real_annotations_is_cut_by_this_command(planned):
+    bursts = read_bursts(Archive(FileRanges(), str(REAL), REAL.stem))
+    assert len(bursts) == 27
+    for burst in bursts:
+        found = planned(
+            *("S1Preprocessing", "--scene-graph"),
+            *("--tile", f"{REAL.stem}/{burst.name}"),
+            *("--swath", burst.swath, "--number", burst.number, *settings_words()),
+        )
+        assert as_sets(found["commands"]) == [
+            snap(
+                "S1_SLC_BurstSplit_AO_CAL.xml",
+                input=REAL.stem,
+                output=f"20200511_{burst.name}_preprocessed.dim",
+                swath=burst.name[-3:],
+                polar='"VV VH"',
+                burst=burst.number,
+            )
+        ]
+    numbers = sorted((b.swath, b.number) for b in bursts)
+    assert numbers == [(s, n) for s in ("IW1", "IW2", "IW3") for n in range(1, 10)]
 
 
 def test_files_that_a_series_fetches_stores_and_deletes(planned):

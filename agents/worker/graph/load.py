@@ -82,6 +82,10 @@ def library() -> list[str]:
     return sorted(path.stem for path in LIBRARY.glob("*.json"))
 
 
+# Nobody may keep us busy by naming a large file. Scripts and programs are smaller.
+_LARGEST = 256 * 1024 * 1024
+
+
 class _Allowed:
     """What may be run: files below the roots, and those with a digest of the list."""
 
@@ -105,8 +109,14 @@ class _Allowed:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    """Empty for a file that is too large or that we may not read."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            return ""
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError:
+        return ""
 
 
 def _text(name: str, allowed: _Allowed) -> tuple[bytes, Path]:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from rasterio.errors import RasterioError
+import rasterio.shutil
+from rasterio._err import CPLE_BaseError  # no public name, and no RasterioError
+from rasterio.errors import RasterioError, RasterioIOError
 
 from agents.worker.graph.cog import read_through
 from streams.errors import IngesterError, StepFatal
@@ -37,6 +39,18 @@ def run(work: Callable[[], None]) -> None:
         _end(f"FATAL ERROR: {error}")
     except (IngesterError, RasterioError, OSError, ValueError) as error:
         _end(f"ERROR: {error}")
+
+
+def copy(source: Path, target: Path, **options: Any) -> None:
+    """Copy a raster to another format.
+
+    Raises:
+        RasterioIOError: the source cannot be read, or the target written.
+    """
+    try:
+        rasterio.shutil.copy(source, target, **options)
+    except CPLE_BaseError as error:
+        raise RasterioIOError(str(error)) from error
 
 
 @contextmanager

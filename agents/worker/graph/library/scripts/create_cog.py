@@ -4,11 +4,7 @@
 from pathlib import Path
 from typing import Any
 
-import rasterio.shutil
-from rasterio._err import CPLE_BaseError  # no public name, and no RasterioError
-from rasterio.errors import RasterioIOError
-
-from agents.worker.graph.scripting import Options, replacing, run
+from agents.worker.graph.scripting import Options, copy, replacing, run
 
 BLOCK = 512
 
@@ -40,10 +36,7 @@ def create_cog(
     if projection:
         options["TARGET_SRS"] = projection
     with replacing(target) as made:
-        try:
-            rasterio.shutil.copy(source, made, driver="COG", **options)
-        except CPLE_BaseError as error:
-            raise RasterioIOError(str(error)) from error
+        copy(source, made, driver="COG", **options)
 
 
 def main() -> None:

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import rasterio.shutil
 import shapely
 from numpy.typing import NDArray
 from rasterio import Affine
 from rasterio.features import geometry_mask
 
-from agents.worker.graph.scripting import Options, replacing, run
+from agents.worker.graph.scripting import Options, copy, replacing, run
 from streams.errors import StepFatal
 
 Mask = NDArray[np.bool_]
@@ -44,7 +43,7 @@ def erode(source: Path, target: Path, no_data: float, iterations: int) -> None:
     pixels[:, ~kept] = no_data
     with replacing(target) as made:
         options = {"TILED": "YES", "COMPRESS": "DEFLATE", "BIGTIFF": "IF_SAFER"}
-        rasterio.shutil.copy(source, made, driver="GTiff", **options)
+        copy(source, made, driver="GTiff", **options)
         with rasterio.open(made, "r+") as raster:
             raster.nodata = no_data
             raster.write(pixels)

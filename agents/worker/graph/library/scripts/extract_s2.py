@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import rasterio
-import rasterio.shutil
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
@@ -20,7 +19,7 @@ from agents.worker.graph.native.sentinel2 import (
     harmonised,
     read_product,
 )
-from agents.worker.graph.scripting import Options, replacing, run
+from agents.worker.graph.scripting import Options, copy, replacing, run
 from streams.errors import StepFatal
 
 QUANTIFICATION = 10_000
@@ -75,7 +74,7 @@ def _extract(product: Product, band: str, target: Path) -> None:
         except RasterioError as error:
             raise StepFatal(f"product '{product.name}': {band}: {error}") from error
         with replacing(target) as made:
-            rasterio.shutil.copy(
+            copy(
                 plain,
                 made,
                 driver="JP2OpenJPEG",

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of the graphs of a request before it is sent."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agents.catalogue.agent import open_catalogue
+from agents.settings import Settings, load_settings
+from streams.errors import InvalidRequest
+from streams.payload import read_payload
+from tests.graphs import UINT16, a_step, an_output
+
+EXAMPLE = Path(__file__).parents[2] / "examples/landsat-denmark.json"
+
+
+def checked(graph, **settings):
+    """Check the example with another tile graph; the problems."""
+    request = read_payload(EXAMPLE.read_bytes(), request="r", by="tests")
+    request = replace(request, tile_graph=str(graph), layers={})
+    catalogue = open_catalogue(Settings(catalogue_searches=(), **settings))
+    try:
+        catalogue.check(request)
+    except InvalidRequest as error:
+        return list(error.problems)
+    return []
+
+
+@pytest.fixture
+def graph(tmp_path):
+    """Writes a graph of one native step."""
+
+    def write(command="extract_landsat_bands", **changes):
+        file = tmp_path / "graph.json"
+        document = {
+            "processing_steps": [a_step(command=command, **changes)],
+            "out_files": [[an_output(**UINT16)]],
+        }
+        file.write_text(json.dumps(document))
+        return file
+
+    return write
+
+
+def test_graph_below_a_root_is_accepted(graph, tmp_path):
+    assert checked(graph(), graph_roots=(str(tmp_path),)) == []
+
+
+def test_native_function_that_nobody_registered_is_refused(graph, tmp_path):
+    (problem,) = checked(graph("extract_moon"), graph_roots=(str(tmp_path),))
+    assert "$.processing_steps[0].command: no function 'extract_moon' is" in problem
+    assert "only: extract_landsat_bands, " in problem
+
+
+def test_script_that_is_not_there_is_refused(graph, tmp_path):
+    file = graph("gone.py", engine="python")
+    (problem,) = checked(file, graph_roots=(str(tmp_path),))
+    assert "'gone.py' is no file below" in problem
+
+
+def test_graph_outside_of_the_roots_is_refused_with_what_would_allow_it(graph):
+    (problem,) = checked(graph(), graph_roots=("/somewhere/else",))
+    assert "may not be run: expected a file below /somewhere/else or with" in problem
+    assert "INGESTER_GRAPH_DIGESTS" in problem
+
+
+def test_graph_outside_of_the_roots_is_accepted_by_its_digest(graph):
+    file = graph()
+    digest = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    assert checked(file, graph_digests=digest) == []
+    file.write_text(file.read_text() + " ")
+    assert checked(file, graph_digests=digest) != []
+
+
+@pytest.mark.parametrize("digest", ["sha256:12", "md5:" + "0" * 64, "0" * 64])
+def test_digest_that_is_none_is_refused_by_its_setting(digest):
+    with pytest.raises(InvalidRequest, match=r"INGESTER_GRAPH_DIGESTS: .*sha256: and"):
+        load_settings(graph_digests=digest)
