@@ -64,9 +64,13 @@ test-stac: setup ## the STAC search on stac-fastapi (needs PostgreSQL with PostG
 test-minio: setup ## the store's contract suite on a real MinIO server (built by Go, 5 min)
 	@$(PYTHON) -m tests.minio
 
+test-windows: setup ## kill workers until each window between order and commit was hit REPEATS times (20)
+	@INGESTER_TEST_REPEATS=$(or $(REPEATS),20) $(PYTHON) -m pytest -q -s -k each_window \
+	  tests/acceptance/test_chaos.py
+
 format: setup ## format and mend what can be mended
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
-.PHONY: lint test-unit test-all test-minio test-stac format
+.PHONY: lint test-unit test-all test-minio test-stac test-windows format
 
 bench: ## list the benchmarks
 	@for file in benchmarks/bench_*.py; do \
