@@ -70,9 +70,13 @@ screenshots: setup ## each page of the operator's page: light, dark, phone (need
 vendor: setup ## fetch again what the page carries of others, and check it (needs npm)
 	@$(PYTHON) -m agents.gateway.page.vendor
 
+test-windows: setup ## kill workers until each window between order and commit was hit REPEATS times (20)
+	@INGESTER_TEST_REPEATS=$(or $(REPEATS),20) $(PYTHON) -m pytest -q -s -k each_window \
+	  tests/acceptance/test_chaos.py
+
 format: setup ## format and mend what can be mended
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
-.PHONY: lint test-unit test-all test-minio test-stac screenshots vendor format
+.PHONY: lint test-unit test-all test-minio test-stac test-windows screenshots vendor format
 
 bench: ## list the benchmarks
 	@for file in benchmarks/bench_*.py; do \
