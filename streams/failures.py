@@ -35,7 +35,7 @@ class Cost(StrEnum):
     """Tried again by itself, up to `MAX_SETBACKS` times; then as REQUEST."""
 
     WAIT = "WAIT"
-    """Tried again by itself, as long as it takes: somebody else must act first."""
+    """Tried again by itself as long as it takes: time must pass, or somebody act."""
 
     REQUEST = "REQUEST"
     """Tried again while the request's `retry_count` lasts, if it is retriable."""

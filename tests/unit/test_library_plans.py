@@ -16,7 +16,7 @@ import pytest
 
 from agents.catalogue.agent import open_catalogue
 from agents.catalogue.bursts.product import Archive, read_bursts
-from agents.catalogue.bursts.ranges import FileRanges
+from agents.worker.ranges import FileRanges
 from agents.cli import main
 from agents.settings import Settings
 from streams.errors import InvalidRequest

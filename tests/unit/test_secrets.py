@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a process was told in confidence it does not repeat."""
 
-import logging
+import subprocess
+import sys
 
-from agents import logs
 from agents.worker.secrets import clean, remember, remember_options
 
 
@@ -24,15 +24,24 @@ def test_short_texts_are_no_secrets():
     assert clean("abcdef") == "abcdef"
 
 
-def test_log_lines_and_tracebacks_are_cleaned(capsys):
-    remember("planted-in-logs")
-    logs.set_up("json", "debug")
-    try:
-        raise ValueError("planted-in-logs")
-    except ValueError:
-        logs.logger("tests").exception("planted-in-logs", what="planted-in-logs")
-    record = logging.LogRecord("x", 30, "", 0, "%s", ("planted-in-logs",), None)
-    said = capsys.readouterr().err + logs._Clean("%(message)s").format(record)
+SAYS = """
+import logging
+from agents import logs
+from agents.worker.secrets import remember
+remember("planted-in-logs")
+logs.set_up("json", "debug")
+logging.getLogger("library").warning("it said %s", "planted-in-logs")
+try:
+    raise ValueError("planted-in-logs")
+except ValueError:
+    logs.logger("tests").exception("planted-in-logs", what="planted-in-logs")
+"""
+
+
+def test_log_lines_and_tracebacks_are_cleaned():
+    # In a process of its own: what is set up for logs stays set up.
+    argv = [sys.executable, "-c", SAYS]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True).stderr
     assert "ValueError" in said
+    assert "it said ***" in said
     assert "planted" not in said
-    assert "***" in said
