@@ -40,19 +40,10 @@ async def outline(name: str, model: Model) -> Any:
 async def grid(
     name: str, model: Model, after: After = "", limit: Many = 5000
 ) -> Response:
-    """The tiles of an area that are in chains, in order of cell and date.
-
-    `after` is the `next` of the page before.
-    """
-    cell, _, rest = after.partition("|")
-    acquired, _, id = rest.partition("|")
-    parameters = {"area": name, "cell": cell, "acquired": acquired, "id": id}
-    rows = await model.fetch("sketch_grid", parameters | {"limit": limit})
-    next = ""
-    if len(rows) == limit:
-        last = rows[-1]
-        next = f"{last['cell']}|{last['acquired']}|{last['id']}"
-    return _sketched(_GRID, rows, next)
+    """The tiles of an area that are in chains, in order of cell and date."""
+    parameters = {"area": name, "after": after, "limit": limit}
+    rows = await model.fetch("sketch_grid", parameters)
+    return _sketched(_GRID, rows, limit)
 
 
 @router.get("/areas/{name}/footprints", response_model=Sketch)
@@ -66,14 +57,13 @@ async def footprints(
     """Where tasks lie, as WKT, in order of id; a tile that is its scene lies there."""
     parameters = {"area": name, "kind": kind.value, "after": after, "limit": limit}
     rows = await model.fetch("sketch_footprints", parameters)
-    next = rows[-1]["id"] if len(rows) == limit else ""
-    return _sketched(_FOOTPRINTS, rows, next)
+    return _sketched(_FOOTPRINTS, rows, limit)
 
 
-def _sketched(columns: tuple[str, ...], rows: list[Any], next: str) -> Response:
+def _sketched(columns: tuple[str, ...], rows: list[Any], limit: int) -> Response:
     found = {
         "columns": columns,
         "rows": [[row[column] for column in columns] for row in rows],
-        "next": next or None,
+        "next": rows[-1]["id"] if len(rows) == limit else None,
     }
     return Response(msgspec.json.encode(found), media_type="application/json")

@@ -4,6 +4,7 @@ part of the log."""
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
@@ -26,7 +27,11 @@ class Cluster:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._admin = AdminClient(connection.options())
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        """Made when it is needed: it connects at once, and tells when it cannot."""
+        return AdminClient(self._connection.options())
 
     def topics(self, wanted: tuple[Topic, ...]) -> list[dict[str, Any]]:
         """Partitions and records of topics; those that are not there are left out.

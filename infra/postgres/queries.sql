@@ -373,13 +373,11 @@ from task
 where
     area = %(area)s and cell <> ''
     and (
-        %(cell)s = '' or cell > %(cell)s or cell = %(cell)s and (
-            acquired_at > to_timestamp(nullif(%(acquired)s, '')::bigint)
-            or id > %(id)s and extract(epoch from acquired_at)::bigint
-            = nullif(%(acquired)s, '')::bigint
-        )
+        %(after)s = ''
+        or (cell, acquired_at, id)
+        > (select cell, acquired_at, id from task where id = %(after)s)
     )
-order by cell, extract(epoch from acquired_at)::bigint, id
+order by cell, acquired_at, id
 limit %(limit)s
 
 -- name: sketch_footprints

@@ -5,6 +5,7 @@ import { answer, get, url } from "./api.js";
 import { chip, fill, h, nothing } from "./dom.js";
 import { between, counted, instant, lasting, links, many, rate } from "./format.js";
 import { following } from "./live.js";
+import { cancelAreas } from "./wish.js";
 
 const ORDER = ["needs-attention", "refused", "failed", "running", "paused", "new", "done-with-failures", "done", "cancelled"];
 
@@ -51,7 +52,7 @@ export async function show(root, _parts, query, signal) {
   fill(
     root,
     h("div", { class: "head" }, h("h1", {}, "Areas"), total, h("div", { class: "acts" }, h("a", { class: "button main-act may-operate", href: "#/new" }, "New area"))),
-    h("div", { class: "filters" }, h("label", {}, "Name", search), h("label", {}, "State", states)),
+    h("div", { class: "filters" }, h("label", {}, "Name", search), h("label", {}, "State", states), h("button", { type: "button", class: "may-administer bad-act", onclick: () => cancelAreas(draw().filter((area) => area.status !== "cancelled")) }, "Cancel those listed…")),
     list,
     refused,
   );

@@ -126,6 +126,20 @@ export async function wishOfArea(area, wish) {
   if (yes) await told(url(["areas", area.name, "wishes"]), { wish, why: why.value }, act);
 }
 
+/** Cancel each of these areas; their number is typed, to be sure. */
+export async function cancelAreas(areas) {
+  const why = whyField();
+  const number = h("input", { autocomplete: "off", required: true, pattern: String(areas.length), inputmode: "numeric" });
+  const yes = await ask({
+    title: `Cancel ${counted(areas.length, "area")}`,
+    body: [h("p", {}, AREA.cancel[1]), h("p", { class: "small wide" }, areas.map((one) => one.name).join(", ")), labelled("Why", why), labelled("How many, to be sure", number)],
+    act: "Cancel them all",
+    danger: true,
+  });
+  if (!yes) return;
+  for (const area of areas) await told(url(["areas", area.name, "wishes"]), { wish: "cancel", why: why.value }, `Cancel ${area.name}`);
+}
+
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\\-/]/g, "\\$&");
 
 /** How many tasks of an area may be ordered at once. */
