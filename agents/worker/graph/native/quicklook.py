@@ -34,7 +34,7 @@ def picture(bands: Sequence[Path], size: int) -> NDArray[np.uint8]:
     """
     shape = _shape(bands[0], size)
     values = np.ma.stack([_read(band, shape) for band in bands])
-    valid = ~np.ma.getmaskarray(values).any(axis=0)
+    valid: NDArray[np.bool_] = np.asarray(~np.ma.getmaskarray(values).any(axis=0))
     seen = [_stretched(band, valid) for band in values.data]
     return np.stack([*seen, np.where(valid, 255, 0).astype("u1")])
 
@@ -82,4 +82,5 @@ def _stretched(
         return np.zeros(band.shape, "u1")
     low, high = np.percentile(band[valid], _PERCENT)
     share = (np.where(valid, band, low) - low) / max(high - low, 1e-9)
-    return (np.clip(share, 0, 1) * valid * 255).astype("u1")
+    seen: NDArray[np.uint8] = (np.clip(share, 0, 1) * valid * 255).astype("u1")
+    return seen
