@@ -33,6 +33,7 @@ from rio_cogeo import cog_validate
 from agents.worker.graph.native import landsat, sentinel2
 
 _FOLDER = Path(__file__).parents[1] / ".ingester" / "bench" / "graph"
+_SELF = "benchmarks.bench_graph"
 _WHOLE = 10_980
 _ROWS = 1024
 
@@ -80,7 +81,10 @@ class Cost:
 
 
 def _run(commands: Iterable[list[str]]) -> Cost:
-    """One process after the other: times added up, memory of the largest."""
+    """One process after the other: times added up, memory of the largest.
+
+    What this process has at the time (some 100 MB) is the least that is told.
+    """
     begin, cpu, peak = time.perf_counter(), 0.0, 0.0
     for command in commands:
         pid = os.posix_spawnp(command[0], command, os.environ)
@@ -99,7 +103,7 @@ def ours(case: Case, bands: Mapping[str, Path], out: Path, threads: int) -> Cost
     """The native step, in a process as the engine would start it."""
     names = ",".join(bands)
     words = ["--step", case.step, str(out), case.product, names, str(threads)]
-    return _run([[sys.executable, "-m", "benchmarks.bench_graph", *words]])
+    return _run([[sys.executable, "-m", _SELF, *words]])
 
 
 def gdal_translate(
@@ -240,13 +244,16 @@ CASES = (
 def _product(case: Case, size: int) -> Path:
     folder = _FOLDER / f"{case.name}-{size}" / case.product
     if not folder.exists():
-        aside = folder.with_name("aside") / case.product
-        shutil.rmtree(aside.parent, ignore_errors=True)
-        case.make(aside, size)
-        # Names of the bands repeat that of the folder.
-        aside.rename(folder)
-        aside.parent.rmdir()
+        # Not here: memory once taken is counted as that of the processes started later.
+        _run([[sys.executable, "-m", _SELF, "--make", case.name, str(size)]])
     return folder
+
+
+def _make(case: Case, size: int) -> None:
+    aside = _FOLDER / f"{case.name}-{size}-aside"
+    shutil.rmtree(aside, ignore_errors=True)
+    case.make(aside / case.product, size)
+    aside.rename(_FOLDER / f"{case.name}-{size}")
 
 
 def _check(case: Case, bands: Mapping[str, Path], out: Path) -> None:
@@ -325,7 +332,10 @@ def _step(target: str, out: str, product: str, bands: str, threads: str) -> None
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--step"]:
-        _step(*sys.argv[2:])
-    else:
-        main()
+    match sys.argv[1:]:
+        case ["--step", *words]:
+            _step(*words)
+        case ["--make", name, size]:
+            _make(next(case for case in CASES if case.name == name), int(size))
+        case _:
+            main()

@@ -438,8 +438,9 @@ def test_landsat_product_becomes_indexed_bands_and_an_item(trade, tmp_path):
     order = _landsat_order(_product(tmp_path))
     done = carried_out(trade(StacIndexer()), order).message
     layers = {layer.name: layer for layer in done.layers}
-    assert len(layers) == len(BANDS[LEVEL_1]) + 1
-    assert {layer.action for layer in done.layers} == {Action.INDEX, Action.DESCRIBE}
+    assert len(layers) == len(BANDS[LEVEL_1]) + 2  # the item, and the picture
+    (picture,) = (one for one in done.layers if one.action is Action.CREATE)
+    assert (picture.name, picture.extension) == ("quicklook", "png")
     assert layers[LEVEL_1].extension == "json"
     # Another worker, another machine: the same bytes.
     again = carried_out(

@@ -208,8 +208,7 @@ def top_of_atmosphere(
                 " is no reflectance by night"
             )
         sine = float(np.sin(np.deg2rad(elevation)))
-    values: NDArray[np.float64] = (factor * numbers + offset) / sine
-    return values
+    return np.asarray(factor * numbers + offset, "f8") / sine
 
 
 def brightness(

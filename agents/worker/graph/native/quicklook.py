@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small picture of a layer, or of three, for people."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
+from rasterio.errors import NotGeoreferencedWarning
 
 DRIVERS = {"png": "PNG", "jpg": "JPEG"}
 """By ending of the file's name."""
@@ -32,7 +34,7 @@ def picture(bands: Sequence[Path], size: int) -> NDArray[np.uint8]:
     """
     shape = _shape(bands[0], size)
     values = np.ma.stack([_read(band, shape) for band in bands])
-    valid = ~np.ma.getmaskarray(values).any(axis=0)
+    valid: NDArray[np.bool_] = np.asarray(~np.ma.getmaskarray(values).any(axis=0))
     seen = [_stretched(band, valid) for band in values.data]
     return np.stack([*seen, np.where(valid, 255, 0).astype("u1")])
 
@@ -47,12 +49,15 @@ def write_picture(pixels: NDArray[np.uint8], target: Path) -> None:
     kept = pixels[:-1] if driver == "JPEG" else pixels
     count, height, width = kept.shape
     profile = {"count": count, "height": height, "width": width, "dtype": "uint8"}
-    # No .aux.xml beside it.
-    with (
-        rasterio.Env(GDAL_PAM_ENABLED="NO"),
-        rasterio.open(target, "w", driver=driver, **profile) as raster,
-    ):
-        raster.write(kept)
+    with warnings.catch_warnings():
+        # A picture has no place on Earth; what is warned of would be logged.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        # No .aux.xml beside it.
+        with (
+            rasterio.Env(GDAL_PAM_ENABLED="NO"),
+            rasterio.open(target, "w", driver=driver, **profile) as raster,
+        ):
+            raster.write(kept)
 
 
 def _shape(band: Path, size: int) -> tuple[int, int]:
@@ -77,4 +82,5 @@ def _stretched(
         return np.zeros(band.shape, "u1")
     low, high = np.percentile(band[valid], _PERCENT)
     share = (np.where(valid, band, low) - low) / max(high - low, 1e-9)
-    return (np.clip(share, 0, 1) * valid * 255).astype("u1")
+    seen: NDArray[np.uint8] = (np.clip(share, 0, 1) * valid * 255).astype("u1")
+    return seen
