@@ -16,9 +16,9 @@ import pytest
 
 from agents.catalogue.agent import open_catalogue
 from agents.catalogue.bursts.product import Archive, read_bursts
-from agents.worker.ranges import FileRanges
 from agents.cli import main
 from agents.settings import Settings
+from agents.worker.ranges import FileRanges
 from streams.errors import InvalidRequest
 from streams.payload import read_payload
 
