@@ -11,7 +11,6 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
-import psutil
 import pytest
 
 from agents.worker.desk import Desk
@@ -19,6 +18,7 @@ from streams.events import ProcessFailed
 from streams.failures import Failure
 from tests.graphs import an_output
 from tests.processes import TASK, a_processor, an_index, tile_order
+from tests.system import is_running, wait_for
 from tests.trades import AREA, failed, left_behind, put_layer, stored
 
 ROOT = Path(__file__).parents[2]
@@ -103,16 +103,9 @@ def test_step_that_takes_too_long_is_ended_with_what_it_started(tmp_path):
     assert fact.failure is Failure.STEP_FAILED
     assert "took longer than 3 s" in fact.message
     assert fact.duration_s >= 3
-    assert is_over(int((tmp_path / "pid").read_text()))
+    pid = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not is_running(pid))
     told(fact, tmp_path)
-
-
-def is_over(pid: int) -> bool:
-    """Has a process ended, whether or not its parent looked at it since?"""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_step_that_needs_more_memory_than_it_may_fails(tmp_path):
