@@ -17,6 +17,8 @@ from streams.table import AreaRow, DownloadRow, ProcessRow
 
 RELEASED = "released: nobody will read it any more"
 
+_SAID = "what the steps of a task said"
+
 
 class Keeping(StrEnum):
     """What becomes of an object."""
@@ -99,10 +101,12 @@ def take_stock(
                 continue
             keeping, why = Keeping.MISSING, f"listed by {task}"
         stock.holdings.append(Holding(uri, layer.size_bytes, keeping, why, task))
-    for uri in whole.objects.manifests:
+    beside = dict.fromkeys(whole.objects.manifests, "manifest")
+    beside |= dict.fromkeys(whole.objects.logs, _SAID)
+    for uri, why in beside.items():
         if uri in there:
             size = there[uri].size_bytes
-            stock.holdings.append(Holding(uri, size, Keeping.KEPT, "manifest"))
+            stock.holdings.append(Holding(uri, size, Keeping.KEPT, why))
     stock.holdings += _orphans(whole, there, area)
     stock.holdings.sort(key=lambda one: one.uri)
     return stock
@@ -145,7 +149,7 @@ def left_of(facts: Iterable[object]) -> list[LayerReleased]:
 
 def _why(draft: Draft, tile: str, layer: Layer, released: bool) -> str:
     if (layer.name, layer.extension) == STEP_LOG:
-        return "what the steps of a task said"
+        return _SAID
     if layer.action is Action.INDEX:
         return "published"
     if layer.action is Action.DESCRIBE:

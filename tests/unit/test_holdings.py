@@ -48,6 +48,16 @@ def test_every_layer_is_kept_for_a_reason_or_released():
     assert reasons[a_layer(tile(2), "p1", "index").uri] == (Keeping.KEPT, "published")
 
 
+def test_log_of_steps_is_kept():
+    world = World()
+    world.accept()
+    world.scene("s1", 1, {"t": ""})
+    uri = stray(scene(1), "d1", "steps")
+    world.tell(DownloadDone(AREA, scene(1), 1, "w1", "local", (), log=uri))
+    (kept,) = take_stock(AREA, world.log, {uri: Object(5, OLD)}).of(Keeping.KEPT)
+    assert (kept.uri, kept.why) == (uri, "what the steps of a task said")
+
+
 def test_reasons_are_summed_without_names():
     world = World()
     world.accept()
