@@ -9,7 +9,7 @@ import { following } from "./live.js";
 import { Pane } from "./pane.js";
 import { When } from "./when.js";
 
-const AT_ONCE = 5000;
+const AT_ONCE = 2500;
 const LABELS_PX = 110;
 const DATES_PX = 64;
 

@@ -12,7 +12,7 @@ import { Pane } from "./pane.js";
 import { session } from "./session.js";
 import { When } from "./when.js";
 
-const AT_ONCE = 5000;
+const AT_ONCE = 1500;
 const WORLD = [0, 0.2, 1, 0.7];
 const LISTED = 60;
 
