@@ -56,7 +56,8 @@ export async function show(root, area, _query, signal) {
       const page = await get(url(["areas", area, "grid"], { after, limit: AT_ONCE }), { signal });
       rows.push(...page.rows);
       after = page.next;
-      if (first) {
+      // The first ones at once: the others take a while.
+      if (first && rows.length === page.rows.length) {
         view.rows = rows;
         update();
       }
