@@ -38,7 +38,7 @@ async def outline(name: str, model: Model) -> Any:
 
 @router.get("/areas/{name}/grid", response_model=Sketch)
 async def grid(
-    name: str, model: Model, after: After = "", limit: Many = 5000
+    name: str, model: Model, after: After = "", limit: Many = 2500
 ) -> Response:
     """The tiles of an area that are in chains, in order of cell and date."""
     parameters = {"area": name, "after": after, "limit": limit}
@@ -52,7 +52,7 @@ async def footprints(
     model: Model,
     kind: Kind = Kind.PROCESS,
     after: After = "",
-    limit: Many = 5000,
+    limit: Many = 1500,
 ) -> Response:
     """Where tasks lie, as WKT, in order of id; a tile that is its scene lies there."""
     parameters = {"area": name, "kind": kind.value, "after": after, "limit": limit}

@@ -9,7 +9,7 @@ import { following } from "./live.js";
 import { Pane } from "./pane.js";
 import { When } from "./when.js";
 
-const AT_ONCE = 5000;
+const AT_ONCE = 2500;
 const LABELS_PX = 110;
 const DATES_PX = 64;
 
@@ -56,7 +56,8 @@ export async function show(root, area, _query, signal) {
       const page = await get(url(["areas", area, "grid"], { after, limit: AT_ONCE }), { signal });
       rows.push(...page.rows);
       after = page.next;
-      if (first) {
+      // The first ones at once: the others take a while.
+      if (first && rows.length === page.rows.length) {
         view.rows = rows;
         update();
       }

@@ -26,7 +26,17 @@ export function instant(text) {
 
 export const day = (text) => (text ? String(text).slice(0, 10) : "");
 
-export const dayOf = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
+const days = new Map();
+
+/** The day of an instant; thousands of tiles share a few. */
+export function dayOf(seconds) {
+  let found = days.get(seconds);
+  if (!found) {
+    found = new Date(seconds * 1000).toISOString().slice(0, 10);
+    days.set(seconds, found);
+  }
+  return found;
+}
 
 /** Seconds as "3 min 20 s". */
 export function lasting(seconds) {

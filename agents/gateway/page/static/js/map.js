@@ -12,7 +12,7 @@ import { Pane } from "./pane.js";
 import { session } from "./session.js";
 import { When } from "./when.js";
 
-const AT_ONCE = 5000;
+const AT_ONCE = 1500;
 const WORLD = [0, 0.2, 1, 0.7];
 const LISTED = 60;
 
@@ -71,7 +71,8 @@ export async function show(root, area, query, signal) {
       const page = await get(url(["areas", area, "footprints"], { kind: view.kind, after, limit: AT_ONCE }), { signal });
       rows.push(...page.rows);
       after = page.next;
-      if (first) {
+      // The first ones at once: the others take a while.
+      if (first && rows.length === page.rows.length) {
         view.rows = rows;
         update();
       }
