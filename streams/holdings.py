@@ -9,7 +9,7 @@ from enum import StrEnum
 from streams.audit import Expected, expect, strays
 from streams.draft import Draft
 from streams.events import DownloadDone, LayerDeleted, ProcessDone
-from streams.model import STEP_LOG, Action, AreaState, Layer, Status
+from streams.model import PICTURES, STEP_LOG, Action, AreaState, Layer, Status
 from streams.orders import LayerReleased
 from streams.replay import Positioned
 from streams.retention import is_intermediate, reader
@@ -150,6 +150,8 @@ def left_of(facts: Iterable[object]) -> list[LayerReleased]:
 def _why(draft: Draft, tile: str, layer: Layer, released: bool) -> str:
     if (layer.name, layer.extension) == STEP_LOG:
         return _SAID
+    if layer.extension in PICTURES:
+        return "a picture of what is published"
     if layer.action is Action.INDEX:
         return "published"
     if layer.action is Action.DESCRIBE:

@@ -21,6 +21,9 @@ CellKey = NewType("CellKey", str)
 STEP_LOG = ("steps", "log")
 """Name and extension of the layer in which a task keeps what its steps said."""
 
+PICTURES = frozenset({"png", "jpg"})
+"""Extensions of layers for people to look at."""
+
 MAX_PRIORITY = 5
 """An area's window is doubled or halved so many times at most."""
 

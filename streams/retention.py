@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may still read the intermediate layers of a tile, and when nobody does any more.
 
-Intermediate is what is not published: what a download cut for the tile, and what its
-own task left for others. It is released once nobody reads it who is ordered, or may yet
-be:
+Intermediate is what is not published, and no picture or log: what a download cut for the
+tile, and what its own task left for others. It is released once nobody reads it who is
+ordered, or may yet be:
 
 - the tile itself until it is done: one that failed may be reopened;
 - the next of its chain until that is done, and any that was ordered with it before
@@ -24,7 +24,7 @@ from streams import chains, pages
 from streams.chains import Chain, Member
 from streams.draft import Draft
 from streams.events import DownloadDone, ProcessDone
-from streams.model import STEP_LOG, Action, AreaState, Layer, Status
+from streams.model import PICTURES, STEP_LOG, Action, AreaState, Layer, Status
 from streams.orders import LayerReleased
 from streams.table import AreaRow, DownloadRow, ProcessRow, Table
 
@@ -91,7 +91,7 @@ def is_reading(row: ProcessRow, previous: str) -> bool:
 
 def is_intermediate(layer: Layer) -> bool:
     """Is it only for other tasks, and not for people?"""
-    kept = (layer.name, layer.extension) == STEP_LOG
+    kept = (layer.name, layer.extension) == STEP_LOG or layer.extension in PICTURES
     return layer.action is Action.CREATE and not kept
 
 

@@ -16,6 +16,7 @@ from psycopg import sql
 from infra.local import postgres, s3
 from infra.local.home import Home
 from infra.local.stack import Stack
+from infra.minio.client import connect
 from infra.minio.provision import provision_bucket
 from tests.system import System
 
@@ -77,16 +78,22 @@ def _fresh_database(stack: Stack) -> Iterator[str]:
         admin.execute(drop)
 
 
-def _fresh_bucket(stack: Stack) -> str:
-    name = f"test-{uuid4().hex[:12]}"
-    provision_bucket(name, s3.options(stack.environment()))
-    return name
+@contextmanager
+def _fresh_bucket(stack: Stack) -> Iterator[str]:
+    """A bucket, removed after its test: the server reserves space for each."""
+    name, options = f"test-{uuid4().hex[:12]}", s3.options(stack.environment())
+    provision_bucket(name, options)
+    yield name
+    client = connect(options)
+    for found in client.list_objects(name, recursive=True):
+        client.remove_object(name, str(found.object_name))
+    client.remove_bucket(name)
 
 
 @contextmanager
 def _fresh_system(stack: Stack, folder: Path) -> Iterator[System]:
-    with _fresh_database(stack) as dsn:
-        ingester = System.on(stack, dsn, _fresh_bucket(stack), folder)
+    with _fresh_database(stack) as dsn, _fresh_bucket(stack) as bucket:
+        ingester = System.on(stack, dsn, bucket, folder)
         ingester.provision()
         yield ingester
         ingester.stop()
@@ -100,9 +107,10 @@ def database(stack: Stack) -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(stack: Stack) -> str:
+def bucket(stack: Stack) -> Iterator[str]:
     """Name of an empty bucket."""
-    return _fresh_bucket(stack)
+    with _fresh_bucket(stack) as name:
+        yield name
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from agents.worker.graph.model import Context, Graph, OutAction, Position, conte
 from agents.worker.graph.plan import Fetch, Plan, make_plan
 from agents.worker.graph.run import run_plan
 from agents.worker.graph.select import Output, select_outputs
-from agents.worker.layers import FOLDERS, PICTURES, base_name, object_uri
+from agents.worker.layers import FOLDERS, base_name, object_uri
 from agents.worker.loop import Facts
 from agents.worker.outputs.keep import Kept, keep
 from agents.worker.outputs.provenance import Input, Origin, origin_of
@@ -31,7 +31,7 @@ from streams.envelope import Envelope
 from streams.errors import IngesterError, ObjectNotFound
 from streams.events import ProcessDone, ProcessFailed, ProcessStarted
 from streams.failures import Failure
-from streams.model import Action, Layer
+from streams.model import PICTURES, Action, Layer
 from streams.orders import ProcessOrder, Source
 
 _LOG = logger("processor")

@@ -16,9 +16,6 @@ ANNOTATIONS = "__annotations__"
 FOLDERS = frozenset({"SAFE", "dim", "data", "*"})
 """Extensions of what is a folder in the work folder and a zip in the store."""
 
-PICTURES = frozenset({"png", "jpg"})
-"""Extensions of what is for people to look at."""
-
 
 def base_name(scene: Scene, tile: Tile, layer: str) -> str:
     """File name of a layer without its extension."""

@@ -52,6 +52,9 @@ def s3_service(home: Home) -> Service:
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
             "-master.telemetry=false",
+            # A bucket reserves seven volumes of 128 MB, which the server counts against
+            # the free space of the disk: 60 GB were taken by 70 small buckets.
+            "-volume.max=4096",
         ),
         environment={
             **credentials(home),

@@ -68,7 +68,7 @@ def fact_of(trade, order):
     try:
         return carried_out(trade, order).message
     except IngesterError as error:
-        (fact,) = trade.fail(order, error, error.failure)
+        (fact,) = trade.fail(order, error, error.failure, Desk())
         return fact.message
 
 
