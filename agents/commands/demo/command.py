@@ -111,7 +111,8 @@ def _day(task: dict[str, Any] | None) -> str:
 def _show_index(settings: Settings, area: str) -> None:
     """How many layers readers find: by STAC, and in the Geocube."""
     items = Gateway(settings).stac_items(area)
-    assets = [asset for item in items for asset in item["assets"].values()]
+    found = [asset for item in items for asset in item["assets"].values()]
+    assets = [asset for asset in found if "data" in asset["roles"]]
     with geocube_client(settings) as geocube:
         known = geocube.containers([asset["href"] for asset in assets])
     size = sum(asset["file:size"] for asset in assets)

@@ -91,10 +91,20 @@ def _item(layers: TileLayers) -> pystac.Item:
     for entry in layers.entries:
         item.add_asset(entry.layer.name, _asset(entry))
     for picture in layers.pictures:
-        media_type = _MEDIA_TYPES.get(picture.extension)
-        asset = pystac.Asset(picture.uri, media_type=media_type, roles=["thumbnail"])
-        item.add_asset(picture.name, asset)
+        item.add_asset(picture.name, _thumbnail(picture))
     return item
+
+
+def _thumbnail(picture: Layer) -> pystac.Asset:
+    return pystac.Asset(
+        picture.uri,
+        media_type=_MEDIA_TYPES.get(picture.extension),
+        roles=["thumbnail"],
+        extra_fields={
+            "file:size": picture.size_bytes,
+            "file:checksum": _multihash(picture.sha256),
+        },
+    )
 
 
 def _properties(layers: TileLayers) -> dict[str, Any]:
