@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may still read the intermediate layers of a tile, and when nobody does any more.
 
-Intermediate is what is not published, and no picture or log: what a download cut for the
-tile, and what its own task left for others. It is released once nobody reads it who is
-ordered, or may yet be:
+Intermediate is what is not published, and no picture or log: what a download cut for
+the tile, and what its own task left for others. It is released once nobody reads it who
+is ordered, or may yet be:
 
 - the tile itself until it is done: one that failed may be reopened;
 - the next of its chain until that is done, and any that was ordered with it before
