@@ -23,7 +23,7 @@ from agents.worker.graph.dformat import DataFormat
 from agents.worker.outputs.measure import cut
 from agents.worker.outputs.provenance import Origin
 from streams.errors import IndexRefused
-from streams.model import Statistics
+from streams.model import Layer, Statistics
 
 _EXTENSIONS = [
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
