@@ -14,9 +14,9 @@ READY := $(VENV)/.ready
 BOOT_PYTHON ?= python3
 UV_VERSION := 0.13.9
 
-export UV_CACHE_DIR := $(CURDIR)/$(STATE)/cache/uv
+export UV_CACHE_DIR := $(abspath $(STATE))/cache/uv
 # Agents are started often: without compiled modules each start takes five times longer.
-export PYTHONPYCACHEPREFIX := $(CURDIR)/$(STATE)/cache/python
+export PYTHONPYCACHEPREFIX := $(abspath $(STATE))/cache/python
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
