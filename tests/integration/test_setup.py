@@ -41,7 +41,7 @@ def test_missing_maven_is_named_with_the_command_that_installs_it(bare):
     assert done.returncode != 0
     assert "Maven is missing" in done.stderr
     assert "apt install maven" in done.stderr
-    assert not (bare / "state").exists()
+    assert not (bare / "state/venv").exists()
 
 
 def test_missing_python_is_named_with_the_command_that_installs_it(bare):
