@@ -30,7 +30,7 @@ from benchmarks.servers import own_system
 from infra.kafka.lag import Lag
 from infra.kafka.reader import GroupReader
 from infra.kafka.writer import Writer
-from streams.codec import pack
+from streams.codec import pack, unpack
 from streams.envelope import Envelope, Record
 from streams.events import (
     DownloadDone,
@@ -120,6 +120,8 @@ class Answers:
     """When each of them was said to have ended."""
     waits_ms: list[float] = field(default_factory=list)
     """From a tile's end to the order of the next one of its chain."""
+    done: set[str] = field(default_factory=set)
+    """Areas that the agent said to be done."""
 
 
 def main() -> None:
@@ -198,25 +200,27 @@ def _behind(lag: Lag, group: str) -> int:
 
 
 def _answer_all(system: System, load: Workload) -> Answers:
-    """Be the workers, until every tile has ended."""
-    topics = [DOWNLOADS.name, PROCESSES.name]
+    """Be the workers, until every area is done."""
+    topics = [DOWNLOADS.name, PROCESSES.name, NOTICES.name]
     reader = GroupReader(system.kafka, "bench-workers", topics)
     writer = Writer(system.kafka, linger_ms=1)
     rate = float(os.environ.get("RATE", "0"))
     answers = Answers()
     asked: deque[Record] = deque()
-    while asked or answers.tiles < load.tiles:
-        for record in reader.poll_many(1000, 0.001 if asked else 0.01):
-            _note(record, answers)
-            asked.append(record)
+    while answers.done != set(load.names):
+        for record in reader.poll_many(1000, 0.001):
+            if record.topic == NOTICES.name:
+                _note_end(record, answers)
+            else:
+                _note(record, answers)
+                asked.append(record)
         for _ in range(min(1, len(asked)) if rate else len(asked)):
             answers.first_at = answers.first_at or time.monotonic()
             writer.send(_answer(asked.popleft(), load, answers))
             if rate:
                 time.sleep(1 / rate)
-    writer.flush()
-    wait_for(lambda: _are_done(system, load), timeout_s=_PATIENCE_S)
     answers.last_at = time.monotonic()
+    writer.flush()
     reader.close()
     return answers
 
@@ -262,9 +266,10 @@ def _place(task: str) -> tuple[str, int]:
     return f"{area}-{rest.rpartition('-')[2]}", _numbers(task)[1]
 
 
-def _are_done(system: System, load: Workload) -> bool:
-    said = (notice.message for notice in system.messages(NOTICES.name))
-    return {one.area for one in said if isinstance(one, AreaDone)} == set(load.names)
+def _note_end(record: Record, answers: Answers) -> None:
+    notice = unpack(record).message
+    if isinstance(notice, AreaDone):
+        answers.done.add(notice.area)
 
 
 def _project(system: System) -> float:

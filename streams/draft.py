@@ -38,11 +38,18 @@ class Draft:
 
     table: Table
     rows: dict[str, Row] = field(default_factory=dict)
+    """Those that were written."""
     outgoing: list[Outgoing] = field(default_factory=list)
+    _seen: dict[str, Row | None] = field(default_factory=dict)
+    """As they are now, those that were looked at: most are, again and again."""
 
     def find(self, key: str) -> Row | None:
         """The row under this key, None if there is none."""
-        return self.rows.get(key) or self.table.get(key)
+        try:
+            return self._seen[key]
+        except KeyError:
+            row = self._seen[key] = self.table.get(key)
+            return row
 
     def area(self, name: str) -> AreaRow:
         """The area's row, a fresh one if it has none yet."""
@@ -77,13 +84,13 @@ class Draft:
 
     def put(self, key: str, row: Row) -> None:
         """Change a row that is no task's."""
-        self.rows[key] = row
+        self.rows[key] = self._seen[key] = row
 
     def put_task(self, row: TaskRow) -> None:
         """Change a task's row, and its area's tally with it."""
         old = self.find(row.task)
         before = old.course.status if isinstance(old, TaskRow) else None
-        self.rows[row.task] = row
+        self.rows[row.task] = self._seen[row.task] = row
         if before is not row.course.status:
             self._count(row, before, row.course.status)
 

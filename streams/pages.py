@@ -31,19 +31,20 @@ def around(draft: Draft, area: str, cell: str, member: Member) -> Chain:
     if not row.pages:
         return chain
     place = _page_of(row, member)
-    begin = max(place - 1, 0)
+    here = _members(draft, row, place)
+    begin, end = place, place + 1
     if chain.root == member:
         begin = 0  # all that are older may follow it
-    elif place == len(row.pages) and chain.members[0] < member:
-        begin = place  # its neighbours are among the latest
+    elif member <= here[0]:
+        begin = max(place - 1, 0)
+    if member >= here[-1]:
+        end = min(place + 2, len(row.pages) + 1)
     members = tuple(
-        one
-        for page in row.pages[begin : place + 2]
-        for one in draft.page(row, page).members
+        one for page in range(begin, end) for one in _members(draft, row, page)
     )
     if chain.root is None and begin > 0:
-        members = draft.page(row, row.pages[0]).members[:1] + members
-    return replace(chain, members=members + chain.members)
+        members = _members(draft, row, 0)[:1] + members
+    return replace(chain, members=members)
 
 
 def insert(draft: Draft, area: str, cell: str, member: Member) -> None:
@@ -94,6 +95,13 @@ def whole(row: CellRow, table: Mapping[str, Row]) -> Chain:
         assert isinstance(found, PageRow)
         members += found.members
     return replace(row.chain, members=members + row.chain.members)
+
+
+def _members(draft: Draft, row: CellRow, place: int) -> tuple[Member, ...]:
+    """Those of a page; past the last page: of the cell's row."""
+    if place == len(row.pages):
+        return row.chain.members
+    return draft.page(row, row.pages[place]).members
 
 
 def _page_of(row: CellRow, member: Member) -> int:

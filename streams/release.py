@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from streams import chains, line, pages, transitions
 from streams.chains import Links, Member
 from streams.draft import Draft
+from streams.memo import ByIdentity
 from streams.model import Action, AreaState, Layer, Scene, Status
 from streams.orders import DownloadOrder, ProcessOrder, Source
 from streams.table import (
@@ -186,7 +187,11 @@ def _cut(draft: Draft, row: ProcessRow) -> tuple[Scene, tuple[Layer, ...]]:
     """The tile's scene, and what the download cut for the tile."""
     download = draft.download(row.download)
     cut = next((d.layers for d in download.deliveries if d.tile == row.tile.name), ())
-    return download.scene.with_parts(()), cut
+    return _bare(download.scene), cut
+
+
+_bare: ByIdentity[Scene, Scene] = ByIdentity(lambda scene: scene.with_parts(()), 4096)
+"""The scene without its parts: the same for all of its tiles."""
 
 
 def _delivered(scene: DownloadRow, row: ProcessRow) -> bool:

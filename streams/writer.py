@@ -9,15 +9,22 @@ bytes against fastavro's for every message. Reading is fastavro's.
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 from struct import pack
 from typing import Any
 
 from streams.contract import Schema, full_name
+from streams.memo import ByIdentity
 
 Out = list[bytes]
 Write = Callable[[Any, Out], None]
 """Appends the bytes of a value."""
+
+_REPEATED = frozenset({"Scene", "Settings"})
+"""Records that order after order has the same objects of, and that may be long."""
+
+_REMEMBERED = 4096
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NULL, _PRESENT, _END = b"\x00", b"\x02", b"\x00"
@@ -42,6 +49,8 @@ def _writer(schema: Any, named: dict[str, Write]) -> Write:
         case {"type": "record", "fields": fields}:
             writes = [_writer(field["type"], named) for field in fields]
             write = _record([field["name"] for field in fields], writes)
+            if schema["name"] in _REPEATED:
+                write = _remembered(write)
             return named.setdefault(full_name(schema), write)
         case {"type": "enum", "symbols": symbols}:
             return named.setdefault(full_name(schema), _enum(symbols))
@@ -87,10 +96,16 @@ def _double(value: float, out: Out) -> None:
 
 
 def _timestamp(value: datetime, out: Out) -> None:
-    """Microseconds since 1970."""
+    out += _micros(value)
+
+
+@lru_cache(1024)
+def _micros(value: datetime) -> Out:
+    """Microseconds since 1970: of the same few dates, for the most part."""
     past = value - _EPOCH
-    seconds = past.days * 86_400 + past.seconds
-    _long(seconds * 1_000_000 + past.microseconds, out)
+    out: Out = []
+    _long((past.days * 86_400 + past.seconds) * 1_000_000 + past.microseconds, out)
+    return out
 
 
 _PLAIN: dict[str, Write] = {
@@ -124,6 +139,16 @@ def _record(names: list[str], writes: list[Write]) -> Write:
             write(field, out)
 
     return record
+
+
+def _remembered(write: Write) -> Write:
+    def encoded(value: Any) -> bytes:
+        out: Out = []
+        write(value, out)
+        return b"".join(out)
+
+    known = ByIdentity(encoded, _REMEMBERED)
+    return lambda value, out: out.append(known(value))
 
 
 def _enum(symbols: list[str]) -> Write:

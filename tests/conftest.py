@@ -11,6 +11,7 @@ from uuid import uuid4
 import psutil
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from infra.local import postgres, s3
@@ -19,6 +20,10 @@ from infra.local.stack import Stack
 from infra.minio.client import connect
 from infra.minio.provision import provision_bucket
 from tests.system import System
+
+# The machine may be busy: how long an example takes says nothing.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 _STATE = Path(__file__).parents[1] / ".ingester"
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from agents.projector.lives import Parameters
 from agents.projector.rows import statements, told
-from agents.worker.recent import Recent, Unknown
+from agents.worker.recent import UNKNOWN, Recent
 from streams.codec import message_type, unpack
 from streams.dependencies import step
 from streams.envelope import Envelope, Record
@@ -98,7 +98,7 @@ class _View(Table):
         for key in keys:
             if key not in self.rows:
                 row = self._recent.look(key)
-                if isinstance(row, Unknown):
+                if row is UNKNOWN:
                     unknown.append(key)
                 else:
                     self.rows[key] = row

@@ -2,16 +2,19 @@
 """Rows that were decoded of late, as many as fit: most facts are about these."""
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Final
 
 from streams.table import Row
 
 
-class Unknown:
+class Unknown(Enum):
     """Nothing is remembered of a key: not even that it has no row."""
 
+    UNKNOWN = "unknown"
 
-UNKNOWN: Final = Unknown()
+
+UNKNOWN: Final = Unknown.UNKNOWN
 
 
 class Recent:
@@ -34,7 +37,7 @@ class Recent:
         row = self._younger.get(key, UNKNOWN)
         if row is UNKNOWN:
             row = self._older.get(key, UNKNOWN)
-            if not isinstance(row, Unknown):
+            if row is not UNKNOWN:
                 self.remember({key: row})
         return row
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The faust agent: facts in, rows and orders out. The rules are `streams.dependencies`.
+"""The workflow: facts in, rows and orders out. The rules are `streams.dependencies`.
 
 Facts are gathered while the batch before them is written, so batches grow with the load
 and a lone fact waits for nobody. A batch is folded, laid over the table and written:
@@ -9,36 +9,35 @@ acknowledged to Kafka. Meanwhile the next batch is folded, to be written after i
 
 import asyncio
 import gc
-import os
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Any
 
 import faust
 
-from agents.health import Pulse, serve
+from agents.health import Pulse
 from agents.logs import logger
 from agents.settings import Settings
 from agents.worker.deadletters import dead_letter
 from agents.worker.recent import Recent
 from agents.workflow import journal
-from agents.workflow.app import build_app, task_log
+from agents.workflow.app import build_app
 from agents.workflow.batch import Batch, View, fold_batch, outgoing_record
 from agents.workflow.leases import Leases, expiry_record
 from agents.workflow.table import DependencyTable
 from agents.workflow.transport import record_of
 from agents.workflow.watch import Watch
+from agents.workflow.wiring import start
 from infra.kafka.connection import connection
 from infra.kafka.lag import Lag, partition_of
 from infra.kafka.reader import Span, TopicReader
 from infra.kafka.writer import MAX_RECORD_BYTES, Writer
 from streams.codec import unpack_as
 from streams.envelope import Record
-from streams.errors import BrokerError, ContractError
+from streams.errors import ContractError
 from streams.orders import Heartbeat
 from streams.release import outstanding
 from streams.retention import released
@@ -49,19 +48,11 @@ _LOG = logger("workflow")
 Event = Any
 """A faust event: what one fetch brought of a partition. Its value is the records."""
 
-# Told to the process manager: software failed, start me again.
-_EXIT = 70
-
-_WATCH_EVERY_S = 30.0
-
 # Rows remembered decoded between batches: most facts are about tasks of recent ones.
 _REMEMBERED = 200_000
 
 # Larger ones are written in halves: rows of scenes may hold long footprints.
 _JOURNAL_AT_MOST = MAX_RECORD_BYTES // 2
-
-# Nothing of a table makes cycles: to look for them often takes a tenth of the time.
-_COLLECT_EVERY = 100_000
 
 
 class Workflow:
@@ -348,63 +339,5 @@ def _count(events: list[Event]) -> int:
 
 def run(settings: Settings) -> None:
     """Fold the log until told to stop."""
-    gc.set_threshold(_COLLECT_EVERY)
     app = build_app(settings)
-    workflow = Workflow(app, settings)
-
-    async def fold(stream: Any) -> None:
-        await _or_die(workflow.gather(stream))
-
-    async def fold_batches() -> None:
-        await _or_die(workflow.fold_for_ever())
-
-    async def watch() -> None:
-        await _or_die(workflow.resend_overdue())
-
-    async def expire() -> None:
-        await _or_die(workflow.expire())
-
-    def follow_progress() -> None:
-        try:
-            workflow.follow_progress()
-        except BrokerError:
-            # Without heartbeats every attempt would soon be taken for lost.
-            _LOG.exception("cannot follow the progress", action="workflow_failed")
-            os._exit(_EXIT)
-
-    async def hand_over(*_: Any, **__: Any) -> None:
-        await _or_die(workflow.hand_over())
-
-    taking_over: set[asyncio.Task[None]] = set()
-
-    async def take_over(_: Any, /, *assigned: Any, **__: Any) -> None:
-        ours = frozenset(tp.partition for tps in assigned for tp in tps)
-        # Not waited for: the group must not wait for us.
-        task = asyncio.create_task(_or_die(workflow.take_over(ours)))
-        taking_over.add(task)
-        task.add_done_callback(taking_over.discard)
-
-    app.on_partitions_assigned.connect(take_over)
-    app.on_partitions_revoked.connect(hand_over)
-    app.on_before_shutdown.connect(hand_over)
-    app.agent(task_log(app, settings), name="workflow", concurrency=1)(fold)
-    app.task(fold_batches)
-    app.timer(_WATCH_EVERY_S)(watch)
-    app.timer(min(_WATCH_EVERY_S, settings.workflow_lease_s / 4))(expire)
-    threading.Thread(target=follow_progress, name="progress", daemon=True).start()
-    serve(settings.health_listen, workflow.pulse)
-    worker = faust.Worker(app, loglevel="WARN", redirect_stdouts=False, quiet=True)
-    worker.spinner = None  # it draws on what may be a log file
-    worker.execute_from_commandline()
-
-
-async def _or_die(work: Coroutine[Any, Any, None]) -> None:
-    """An agent that cannot go on stops its process, so that nothing is acknowledged.
-
-    Faust would log the error, acknowledge the event and go on with the next.
-    """
-    try:
-        await work
-    except Exception:  # noqa: BLE001  (logged, and the process ends)
-        _LOG.exception("the workflow cannot go on", action="workflow_failed")
-        os._exit(_EXIT)
+    start(app, Workflow(app, settings), settings)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from agents.worker.recent import Recent, Unknown
+from agents.worker.recent import UNKNOWN, Recent
 from streams.codec import message_type, pack, unpack
 from streams.dependencies import step
 from streams.draft import UnknownSubject
@@ -44,7 +44,7 @@ class View(Mapping[str, Row]):
     def get(self, key: str, default: Any = None) -> Any:
         """The row under this key."""
         row = self._recent.look(key)
-        if isinstance(row, Unknown):
+        if row is UNKNOWN:
             value = self._stored(key)
             row = None if value is None else decode_row(key, value)
             self._recent.remember({key: row})

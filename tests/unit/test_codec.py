@@ -39,7 +39,7 @@ st.register_type_strategy(float, st.floats(allow_nan=False))
 
 @pytest.mark.parametrize("name", sorted(MESSAGES))
 @given(data=st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_what_is_encoded_is_decoded(name, data):
     message = data.draw(st.from_type(MESSAGES[name]))
     assert decode(encode(message)) == message
@@ -47,7 +47,7 @@ def test_what_is_encoded_is_decoded(name, data):
 
 @pytest.mark.parametrize("name", sorted(MESSAGES))
 @given(data=st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_bytes_are_those_of_fastavro(name, data):
     message = data.draw(st.from_type(MESSAGES[name]))
     value = encode(message)

@@ -35,7 +35,6 @@ PARTS = 8
 
 _SETTINGS = settings(
     max_examples=HISTORIES // PARTS,
-    deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -9,7 +9,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -174,7 +174,6 @@ def small(tmp_path_factory):
     return a_raster(tmp_path_factory.mktemp("small") / "small.tif", size=16)
 
 
-@settings(deadline=None)  # it writes files
 @given(config=st.dictionaries(st.text(), st.text(), max_size=3))
 def test_any_configuration_is_read_back_from_the_tags(config, small):
     target = small.with_name("tagged.tif")
