@@ -59,9 +59,9 @@ for source, target in pairs:
     rasterio.shutil.copy(source, target, driver="COG", **options)
 """
 
-# The CRS of ground control points is not empty for JPEG 2000 although there are none of
-# them; rio-cogeo 7.0.4 then lays a line through no points: "Cannot invert geotransform".
-# A virtual raster of the same file has none.
+# GDAL tells a CRS of ground control points for JPEG 2000 that has none of them, and
+# rio-cogeo 7.0.4 lays a transform through no points: "Cannot invert geotransform". A
+# virtual raster of the same file has no such CRS.
 _COGEO = """
 import json, sys, warnings, rasterio.shutil
 from rio_cogeo import cog_translate
@@ -306,7 +306,7 @@ def _make(case: Case, size: int) -> None:
 
 
 def _check(case: Case, bands: Mapping[str, Path], out: Path, way: str) -> None:
-    """Layers are valid, and hold what the bands hold: of ours, as it must be changed."""
+    """Layers are valid, and hold what the bands hold, or what ours makes of it."""
     for band, source in bands.items():
         layer = out / f"{band}.tif"
         valid, errors, _ = cog_validate(layer, quiet=True)

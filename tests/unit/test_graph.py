@@ -20,6 +20,7 @@ from agents.worker.graph.model import (
     FromConfig,
     FromTile,
     InFile,
+    OnEmpty,
     OutAction,
     TileKey,
 )
@@ -131,6 +132,11 @@ def test_configuration_becomes_text(tmp_path):
     assert graph.config == {"a": "20", "b": "0.5", "c": "true", "d": ""}
 
 
+def test_version_is_a_text(tmp_path):
+    assert [a_graph(tmp_path, version=v).version for v in ("1.2", 3)] == ["1.2", "3"]
+    assert a_graph(tmp_path).version == ""
+
+
 def test_output_is_read_whole(tmp_path):
     written = an_output(
         action="to_delete",
@@ -145,12 +151,14 @@ def test_output_is_read_whole(tmp_path):
         ext_max_value=5,
         exponent=0,
         nbands=0,
+        only_with={"values": ["", "both"]},
     )
     (out,) = a_graph(tmp_path, out_files=[[], [written]]).out_files[1]
     assert (out.layer, out.extension, out.action) == ("B01", "tif", OutAction.DELETE)
     assert out.condition is Condition.DIFFERENT_T1_T2
     assert out.error_condition is Condition.ON_FATAL_FAILURE
     assert out.dformat_out == FromConfig("format")
+    assert out.only_with == {"values": ("", "both")}
     f = out.data_format
     assert (f.dtype, f.no_data, f.min_value, f.max_value) == ("uint16", -1, 2, 3.5)
     assert (f.ext_min_value, f.ext_max_value, f.exponent, out.bands) == (4, 5, 0, 0)
@@ -159,6 +167,7 @@ def test_output_is_read_whole(tmp_path):
 def test_output_has_the_defaults_of_the_reference(tmp_path):
     (out,) = a_graph(tmp_path, out_files=[[{}]]).out_files[0]
     assert (out.action, out.bands, out.data_format.exponent) == (OutAction.IGNORE, 1, 1)
+    assert (out.on_empty, out.only_with) == (OnEmpty.KEEP, {})
 
 
 def test_error_condition_of_tiles_is_taken_for_none(tmp_path):

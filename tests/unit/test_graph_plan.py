@@ -181,6 +181,16 @@ def test_tile_without_previous_is_its_own_and_fetched_once(tmp_path):
     assert [fetch.position for fetch in later.inputs] == [0, 1, 2]
 
 
+def test_variables_of_a_step_win_over_those_of_the_graph(tmp_path):
+    steps = [a_step(engine="docker", envs=["B=step", "C=x=y"]), a_step(engine="docker")]
+    graph = a_graph(tmp_path, envs=["A=", "B=graph"], processing_steps=steps)
+    plan = make_plan(graph, a_context(graph, WORK))
+    assert [command.envs for command in plan.commands] == [
+        {"A": "", "B": "step", "C": "x=y"},
+        {"A": "", "B": "graph"},
+    ]
+
+
 def test_inputs_follow_their_conditions(tmp_path):
     extract = {"layer": "coregextract", "condition": "different_T1_T2"}
     prepared = {"layer": "preprocessed", "condition": "different_T0_T2"}
