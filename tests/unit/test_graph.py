@@ -94,7 +94,7 @@ def test_arguments_are_read_in_their_order(tmp_path):
 
 
 @pytest.mark.parametrize("condition", [{}, {"condition": ""}, {"condition": None}])
-def test_no_condition_is_pass(condition, tmp_path):
+def test_n1_no_condition_is_pass(condition, tmp_path):
     graph = a_graph(
         tmp_path,
         processing_steps=[a_step(**condition)],
@@ -189,7 +189,7 @@ def test_digest_is_of_the_meaning_and_not_of_the_layout(tmp_path):
     assert load_graph("graph.json", [tmp_path]).digest not in digests
 
 
-def test_configuration_that_nobody_gives_is_missing(tmp_path):
+def test_n4_configuration_that_nobody_gives_is_missing(tmp_path):
     graph = a_graph(
         tmp_path,
         config={"default": "1"},

@@ -247,7 +247,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("document", "expected"), BROKEN.values(), ids=BROKEN)
-def test_broken_graph_is_refused_with_the_place_and_the_problem(
+def test_n2_n3_broken_graph_is_refused_with_the_place_and_the_problem(
     document, expected, tmp_path
 ):
     text = json.dumps(document) if isinstance(document, dict) else document

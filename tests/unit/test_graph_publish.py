@@ -56,6 +56,14 @@ def test_native_function_that_nobody_registered_is_refused(graph, tmp_path):
     assert "only: extract_landsat_bands, " in problem
 
 
+def test_n4_configuration_that_nobody_gives_is_refused(graph, tmp_path):
+    file = graph(args={"a": {"type": "config", "value": "lost"}})
+    assert checked(file, graph_roots=(str(tmp_path),)) == [
+        f"$.graph_config: graph '{file}' needs the configuration 'lost' "
+        "(at $.processing_steps[0].args.a)"
+    ]
+
+
 def test_script_that_is_not_there_is_refused(graph, tmp_path):
     file = graph("gone.py", engine="python")
     (problem,) = checked(file, graph_roots=(str(tmp_path),))
