@@ -203,16 +203,23 @@ def test_n4_configuration_that_nobody_gives_is_missing(tmp_path):
                 }
             )
         ],
-        out_files=[[an_output(dformat_out={"type": "config", "value": "format"})]],
+        out_files=[
+            [
+                an_output(dformat_out={"type": "config", "value": "format"}),
+                an_output(only_with={"default": ["1"], "unit": ["db"]}),
+            ]
+        ],
     )
     assert missing_config(graph, {"given": "1"}) == [
         "graph 'graph.json' needs the configuration 'lost' "
         "(at $.processing_steps[0].args.c)",
         "graph 'graph.json' needs the configuration 'format' "
         "(at $.out_files[0][0].dformat_out)",
+        "graph 'graph.json' needs the configuration 'unit' "
+        "(at $.out_files[0][1].only_with)",
     ]
-    keys = {"default", "given", "lost", "format", "workdir", "snap_cpu_parallelism"}
-    assert known_config(graph) == keys
+    keys = {"default", "given", "lost", "format", "unit", "workdir"}
+    assert known_config(graph) == keys | {"snap_cpu_parallelism"}
 
 
 def test_indexed_layers_are_those_of_every_position_once(tmp_path):

@@ -91,14 +91,14 @@ def french(tmp_path, monkeypatch):
     if not shutil.which("localedef"):
         pytest.skip("no localedef here, which makes a French locale")
     made = subprocess.run(
-        ["localedef", "-i", "fr_FR", "-f", "UTF-8", str(tmp_path / "fr_FR.UTF-8")],
+        ["localedef", "-i", "fr_FR", "-f", "ISO-8859-1", str(tmp_path / "french")],
         capture_output=True,
     )
     if made.returncode:
         pytest.skip(f"no French locale can be made here: {made.stderr.decode()}")
     monkeypatch.setenv("LOCPATH", str(tmp_path))
     before = locale.setlocale(locale.LC_TIME)
-    locale.setlocale(locale.LC_TIME, "fr_FR.UTF-8")
+    locale.setlocale(locale.LC_TIME, "french")
     yield
     locale.setlocale(locale.LC_TIME, before)
 

@@ -48,7 +48,7 @@ def indexed_layers(graph: Graph) -> list[str]:
 
 
 def withheld(graph: Graph, layer: str, config: Mapping[str, str]) -> str:
-    """Why no configuration of a request gives a layer; empty when one may.
+    """Why a layer cannot be left with a request's configuration; empty: it can.
 
     Args:
         graph: which can index the layer.

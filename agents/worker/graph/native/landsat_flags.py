@@ -38,7 +38,7 @@ _BITS: Mapping[str, Mapping[str, tuple[int, int]]] = {
 
 # By the first four letters of products.
 _WITHOUT_CIRRUS = frozenset({"LT04", "LT05", "LE07"})
-_CLOUDS_ALONE = frozenset(f"LM0{number}" for number in range(1, 6))
+_CLOUDS_ALONE = frozenset({"LM04", "LM05"})
 
 
 def known_flags(flags: str, mission: str) -> Mapping[str, tuple[int, int]]:
