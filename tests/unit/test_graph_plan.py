@@ -18,6 +18,7 @@ from streams.model import Scene, Tile
 from tests.graphs import a_context, a_graph, a_place, a_step
 
 WORK = Path("/work-folder")
+FRENCH = "fr_FR.ISO-8859-1"
 
 
 def _argument(folder, argument, scenes="CBA", **config):
@@ -91,14 +92,14 @@ def french(tmp_path, monkeypatch):
     if not shutil.which("localedef"):
         pytest.skip("no localedef here, which makes a French locale")
     made = subprocess.run(
-        ["localedef", "-i", "fr_FR", "-f", "ISO-8859-1", str(tmp_path / "french")],
+        ["localedef", "-i", "fr_FR", "-f", "ISO-8859-1", str(tmp_path / FRENCH)],
         capture_output=True,
     )
     if made.returncode:
         pytest.skip(f"no French locale can be made here: {made.stderr.decode()}")
     monkeypatch.setenv("LOCPATH", str(tmp_path))
     before = locale.setlocale(locale.LC_TIME)
-    locale.setlocale(locale.LC_TIME, "french")
+    locale.setlocale(locale.LC_TIME, FRENCH)
     yield
     locale.setlocale(locale.LC_TIME, before)
 
