@@ -2,10 +2,10 @@
 """Native graphs: full-size products to Cloud Optimized GeoTIFFs, beside three others.
 
 `SIZE=10980 BANDS= CASES= WAYS= THREADS=` choose the side of a Sentinel-2 band of 10 m
-(the other cases shrink alike; 1500 takes a minute, half of it the start of Python), some
-bands, cases (`sentinel-2`, `landsat`), ways and threads; lists have commas. Every way writes the same layers with
-the same options (blocks of 512, ZSTD at its usual level, predictor, overviews by
-average, threads):
+(the other cases shrink alike; 1500 takes a minute, but much of what it tells is the
+start of Python), some bands, cases (`sentinel-2`, `landsat`), ways and threads; lists
+have commas. Every way writes the same layers with the same options (blocks of 512, ZSTD
+at its usual level, predictor, overviews by average, threads):
 
 - *ours*: the native step, one process;
 - *gdal_translate*: `gdal_translate -of COG`, a process a band, where it is installed;
