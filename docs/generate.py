@@ -61,9 +61,10 @@ Lists are separated by commas. `ingester settings` shows the values that hold.""
 _ABOUT_GRAPHS = """\
 A processing graph is a JSON file: configuration, steps to run one after the other,
 layers to fetch before and to keep after them. It is that of the Go ingester; keys that
-this one adds are `optional`, `timeout_s`, `memory_mb`, `cpus`, `cog` and `$schema`, and
-the engine `native`. Keys are known in any case, unknown ones refused. Editors check and
-complete with [graph.schema.json](graph.schema.json): name it as `$schema`.
+this one adds are `version`, `optional`, `timeout_s`, `memory_mb`, `cpus`, `envs` of a
+step, `cog`, `on_empty`, `only_with` and `$schema`, and the engine `native`. Keys are
+known in any case, unknown ones refused. Editors check and complete with
+[graph.schema.json](graph.schema.json): name it as `$schema`.
 [Write a graph](../how-to/write-a-graph.md) shows how to check a graph, and what it
 would do, before anything runs."""
 

@@ -24,6 +24,7 @@ IngesterError
 │   ├── StepFailed          a step failed; a retry may help
 │   ├── StepFatal           a step said that no retry can help
 │   │   └── WrongLayer      a layer is not as its graph declares it
+│   │       └── EmptyLayer  a raster has no valid pixel, and its graph wants some
 │   └── StepTransient       a step asked to be run again
 ├── StoreError
 │   ├── StoreUnavailable    the object store does not answer
@@ -215,6 +216,10 @@ class StepFatal(StepError):
 
 class WrongLayer(StepFatal):
     """A layer is not as its graph declares it; the same steps would make it again."""
+
+
+class EmptyLayer(WrongLayer):
+    """A raster has no valid pixel, and its graph says that it must (`on_empty`)."""
 
 
 class StepTransient(StepError):

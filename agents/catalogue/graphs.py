@@ -11,6 +11,7 @@ from agents.worker.graph.check import (
     missing_config,
     scene_graph_problems,
     unregistered_steps,
+    withheld,
 )
 from agents.worker.graph.load import load_graph
 from agents.worker.graph.model import Graph
@@ -53,20 +54,28 @@ def check_graphs(
         wrong = scene_graph_problems(scene)
         problems += [f"$.scene_graph_name: '{scene.name}': {p}" for p in wrong]
     if tile is not None:
-        problems += _unknown_layers(request, tile)
+        problems += _missing_layers(request, tile)
     if problems:
         raise InvalidRequest("payload", problems)
     return _unused_config(request, graphs)
 
 
-def _unknown_layers(request: IngestionRequest, tile: Graph) -> list[str]:
+def _missing_layers(request: IngestionRequest, tile: Graph) -> list[str]:
     given = indexed_layers(tile)
-    return [
-        f"$.layers.{name}: graph '{tile.name}' gives no such layer, it gives: "
-        f"{', '.join(given) or 'none'}"
-        for name in request.layers
-        if name not in given
-    ]
+    problems = []
+    for name in request.layers:
+        why = withheld(tile, name, request.graph_config)
+        if name not in given:
+            problems.append(
+                f"$.layers.{name}: graph '{tile.name}' gives no such layer, it gives: "
+                f"{', '.join(given) or 'none'}"
+            )
+        elif why:
+            problems.append(
+                f"$.layers.{name}: graph '{tile.name}' gives it only by the "
+                f"graph_config {why}"
+            )
+    return problems
 
 
 def _unused_config(request: IngestionRequest, graphs: Sequence[Graph]) -> list[str]:

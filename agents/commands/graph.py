@@ -91,7 +91,9 @@ def check(
         ERR.print("[yellow]note[/]:", end=" ")
         ERR.print(note, highlight=False, markup=False, soft_wrap=True)
     indexed = ", ".join(indexed_layers(graph)) or "none"
-    _say(f"{graph.name}: sound; steps: {len(graph.steps)}; indexed layers: {indexed}")
+    version = f" version {graph.version}" if graph.version else ""
+    steps = len(graph.steps)
+    _say(f"{graph.name}{version}: sound; steps: {steps}; indexed layers: {indexed}")
 
 
 @app.command()
@@ -195,10 +197,16 @@ def _notes_on_containers(graph: Graph) -> Iterator[str]:
         problem = container.image_problem(step.command, images)
         if step.engine is EngineName.DOCKER and problem:
             yield f"$.processing_steps[{index}].command: {problem}"
-    for index, env in enumerate(graph.envs):
+    wanted = [(f"$.envs[{index}]", env) for index, env in enumerate(graph.envs)]
+    wanted += [
+        (f"$.processing_steps[{number}].envs[{index}]", env)
+        for number, step in enumerate(graph.steps)
+        for index, env in enumerate(step.envs)
+    ]
+    for path, env in wanted:
         name = env.partition("=")[0]
         if name not in envs:
-            yield f"$.envs[{index}]: {container.env_problem([name], envs)}"
+            yield f"{path}: {container.env_problem([name], envs)}"
 
 
 def _config(pairs: list[str] | None) -> dict[str, str]:

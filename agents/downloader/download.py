@@ -210,6 +210,7 @@ class Downloading:
             lambda place, name: self._uri(m, place.tile.name, name),
             self.store,
             origin_of(plan, settings, ()),
+            log,
             failed=False,
         )
 

@@ -158,6 +158,7 @@ class Processing:
                 lambda _, name: self._uri(m, name),
                 self.store,
                 origin,
+                said.take,
                 failed=error is not None,
             )
             desk.step = "index"

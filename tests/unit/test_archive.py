@@ -116,7 +116,7 @@ def test_folders_of_an_archive_are_made(tmp_path, into):
         ("x" * 300, "File name too long"),
     ],
 )
-def test_entry_with_a_bad_name_is_refused(name, problem, tmp_path, into):
+def test_n20_entry_with_a_bad_name_is_refused(name, problem, tmp_path, into):
     archive = tmp_path / "a.zip"
     with zipfile.ZipFile(archive, "w") as zipped:
         zipped.writestr("good", "1")

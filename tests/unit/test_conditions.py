@@ -28,7 +28,7 @@ SERIES = ("AAA", "BAA", "CBA")
         ("equal_T1_T2", (True, True, False)),
     ],
 )
-def test_condition_of_tiles_follows_the_series(condition, expected):
+def test_n6_condition_of_tiles_follows_the_series(condition, expected):
     found = tuple(holds_for_tiles(Condition(condition), tiles) for tiles in SERIES)
     assert found == expected
 

@@ -165,7 +165,7 @@ def test_image_that_cannot_be_fetched_is_told(docker, call, tmp_path):
         ("os.kill(os.getpid(), 9)", StepFailed, "ended with status 137"),
     ],
 )
-def test_every_status_but_0_is_a_failure_with_its_class(
+def test_n18_every_status_but_0_is_a_failure_with_its_class(
     script, error, says, docker, call, tmp_path
 ):
     with pytest.raises(error, match=says) as caught:
@@ -179,7 +179,7 @@ def test_error_line_with_status_0_is_success(docker, call, tmp_path):
     assert ("error", "ERROR: but well") in call[1]
 
 
-def test_lines_of_one_frame_stay_whole(docker, call, tmp_path):
+def test_n18_lines_of_one_frame_stay_whole(docker, call, tmp_path):
     script = "os.write(1, b'starting\\n\\nFATAL ERROR: no DEM\\nlast'); sys.exit(1)"
     with pytest.raises(StepFatal, match="FATAL ERROR: no DEM"):
         run(docker, call[0], tmp_path, script)

@@ -33,7 +33,7 @@ def test_text_is_laid_over_the_first_four_fields():
     assert found == DataFormat("uint16", 0.5, -1000, 32767, 0, 1)
 
 
-def test_no_data_of_a_text_may_be_none():
+def test_n11_no_data_of_a_text_may_be_none():
     assert math.isnan(with_text(SOUND, "uint16,NaN,0,32767").no_data)
 
 
@@ -49,7 +49,7 @@ def test_no_data_of_a_text_may_be_none():
         ("float32,0,-Infinity,1", "'-Infinity' is not finite"),
     ],
 )
-def test_text_that_is_no_format_is_refused(text, expected):
+def test_n11_text_that_is_no_format_is_refused(text, expected):
     with pytest.raises(ValueError, match=expected):
         with_text(SOUND, text)
 

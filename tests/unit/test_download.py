@@ -6,6 +6,7 @@ import zipfile
 from dataclasses import replace
 from io import BytesIO
 
+import numpy as np
 import pytest
 from msgspec import structs
 
@@ -22,6 +23,8 @@ from streams.events import DownloadStarted
 from streams.failures import Failure
 from streams.model import Action, Part, Scene
 from streams.orders import DownloadOrder
+from tests.graphs import an_output
+from tests.rasters import a_raster, write
 from tests.trades import (
     AREA,
     NOW,
@@ -199,6 +202,29 @@ def test_scene_is_cut_in_its_tiles(trade, tmp_path):
     assert objects["demo/S/tiles/T1/d1/20240101_T1_x.txt"] == b"--swath=IW1 --number=7"
     assert objects["demo/S/tiles/T2/d1/20240101_T2_x.txt"] == b"--swath=IW2 --number=8"
     assert left_behind(tmp_path) == []
+
+
+def test_empty_raster_of_a_tile_is_skipped_and_the_log_says_so(trade, tmp_path):
+    empty = write(tmp_path / "empty.tif", np.zeros((16, 16), "uint16"), 0)
+    full = a_raster(tmp_path / "full.tif", size=16)
+    rasters = {"7": str(full), "8": str(empty)}
+    step = write_script(
+        tmp_path,
+        "import shutil, sys\n"
+        "number, to = (word.partition('=')[2] for word in sys.argv[1:])\n"
+        f"shutil.copy({rasters}[number], to)",
+    )
+    step["args"] = {
+        "number": {"type": "tile", "value": "number"},
+        "to": {"type": "out", "layer": "x", "extension": "tif"},
+    }
+    out = an_output(layer="x", extension="tif", on_empty="skip")
+    graph = write_graph(tmp_path, processing_steps=[step], out_files=[[out]])
+    order = an_order(parts=PARTS, scene_graph=graph)
+    done = carried_out(trade(Provider(PRODUCT)), order).message
+    assert [len(delivery.layers) for delivery in done.deliveries] == [1, 0]
+    log = stored(tmp_path)[done.log.removeprefix(f"file://{tmp_path}/store/")]
+    assert b"T2: layer 'x' has no valid pixel: not stored (on_empty: skip)" in log
 
 
 def test_no_tile_sees_what_another_one_left(trade, tmp_path):

@@ -20,6 +20,7 @@ from agents.worker.graph.model import (
     FromConfig,
     FromTile,
     InFile,
+    OnEmpty,
     OutAction,
     TileKey,
 )
@@ -93,7 +94,7 @@ def test_arguments_are_read_in_their_order(tmp_path):
 
 
 @pytest.mark.parametrize("condition", [{}, {"condition": ""}, {"condition": None}])
-def test_no_condition_is_pass(condition, tmp_path):
+def test_n1_no_condition_is_pass(condition, tmp_path):
     graph = a_graph(
         tmp_path,
         processing_steps=[a_step(**condition)],
@@ -131,6 +132,11 @@ def test_configuration_becomes_text(tmp_path):
     assert graph.config == {"a": "20", "b": "0.5", "c": "true", "d": ""}
 
 
+def test_version_is_a_text(tmp_path):
+    assert [a_graph(tmp_path, version=v).version for v in ("1.2", 3)] == ["1.2", "3"]
+    assert a_graph(tmp_path).version == ""
+
+
 def test_output_is_read_whole(tmp_path):
     written = an_output(
         action="to_delete",
@@ -145,12 +151,14 @@ def test_output_is_read_whole(tmp_path):
         ext_max_value=5,
         exponent=0,
         nbands=0,
+        only_with={"values": ["", "both"]},
     )
     (out,) = a_graph(tmp_path, out_files=[[], [written]]).out_files[1]
     assert (out.layer, out.extension, out.action) == ("B01", "tif", OutAction.DELETE)
     assert out.condition is Condition.DIFFERENT_T1_T2
     assert out.error_condition is Condition.ON_FATAL_FAILURE
     assert out.dformat_out == FromConfig("format")
+    assert out.only_with == {"values": ("", "both")}
     f = out.data_format
     assert (f.dtype, f.no_data, f.min_value, f.max_value) == ("uint16", -1, 2, 3.5)
     assert (f.ext_min_value, f.ext_max_value, f.exponent, out.bands) == (4, 5, 0, 0)
@@ -159,6 +167,7 @@ def test_output_is_read_whole(tmp_path):
 def test_output_has_the_defaults_of_the_reference(tmp_path):
     (out,) = a_graph(tmp_path, out_files=[[{}]]).out_files[0]
     assert (out.action, out.bands, out.data_format.exponent) == (OutAction.IGNORE, 1, 1)
+    assert (out.on_empty, out.only_with) == (OnEmpty.KEEP, {})
 
 
 def test_error_condition_of_tiles_is_taken_for_none(tmp_path):
@@ -180,7 +189,7 @@ def test_digest_is_of_the_meaning_and_not_of_the_layout(tmp_path):
     assert load_graph("graph.json", [tmp_path]).digest not in digests
 
 
-def test_configuration_that_nobody_gives_is_missing(tmp_path):
+def test_n4_configuration_that_nobody_gives_is_missing(tmp_path):
     graph = a_graph(
         tmp_path,
         config={"default": "1"},
@@ -194,16 +203,23 @@ def test_configuration_that_nobody_gives_is_missing(tmp_path):
                 }
             )
         ],
-        out_files=[[an_output(dformat_out={"type": "config", "value": "format"})]],
+        out_files=[
+            [
+                an_output(dformat_out={"type": "config", "value": "format"}),
+                an_output(only_with={"default": ["1"], "unit": ["db"]}),
+            ]
+        ],
     )
     assert missing_config(graph, {"given": "1"}) == [
         "graph 'graph.json' needs the configuration 'lost' "
         "(at $.processing_steps[0].args.c)",
         "graph 'graph.json' needs the configuration 'format' "
         "(at $.out_files[0][0].dformat_out)",
+        "graph 'graph.json' needs the configuration 'unit' "
+        "(at $.out_files[0][1].only_with)",
     ]
-    keys = {"default", "given", "lost", "format", "workdir", "snap_cpu_parallelism"}
-    assert known_config(graph) == keys
+    keys = {"default", "given", "lost", "format", "unit", "workdir"}
+    assert known_config(graph) == keys | {"snap_cpu_parallelism"}
 
 
 def test_indexed_layers_are_those_of_every_position_once(tmp_path):

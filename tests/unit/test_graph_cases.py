@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cases by which the Go ingester tests that it reads graphs, read here."""
+"""The cases by which the Go ingester tests its graphs, read and run here."""
+
+import threading
 
 import pytest
 
 from agents.worker.graph.conditions import Condition
+from agents.worker.graph.engines.python import PythonEngine
 from agents.worker.graph.load import load_graph
 from agents.worker.graph.model import EngineName, FileOf, Fixed, FromConfig, FromTile
 from agents.worker.graph.model import OutAction as Out
 from agents.worker.graph.model import TileKey as Key
-from streams.errors import InvalidGraph
-from tests.graphs import a_graph, a_step
+from agents.worker.graph.plan import make_plan
+from agents.worker.graph.run import run_plan
+from agents.worker.graph.select import select_outputs
+from streams.errors import InvalidGraph, StepFatal
+from tests.graphs import a_context, a_graph, a_step, an_output
 
 SNAP = {
     "engine": "snap",
@@ -178,3 +184,47 @@ def test_g13_whole_graph_is_read(graph):
 def test_graph_file_of_the_library_is_read(name):
     steps = {"S1CoregExtract": 2, "S1BackscatterCoherence": 13}
     assert len(load_graph(f"library/{name}.json").steps) == steps.get(name, 0)
+
+
+def run(graph, workdir):
+    """Run a graph on scenes 1, 1 and 2; the error, and what is to be deleted where."""
+    settings = a_context(graph, workdir, "AAB")
+    error = None
+    try:
+        run_plan(
+            make_plan(graph, settings),
+            settings,
+            lambda name: {"python": PythonEngine()}[name],
+            timeout_s=60,
+            cancelled=threading.Event(),
+            log=lambda level, line: None,
+        )
+    except StepFatal as fatal:
+        error = fatal
+    left = select_outputs(graph, settings, error, retriable=False)
+    return error, [out.position for out in left if out.action is Out.DELETE]
+
+
+FATAL = {"action": "to_delete", "condition": "on_fatal_failure"}
+
+
+def test_g18_nothing_is_deleted_when_a_graph_without_steps_succeeds(graph, tmp_path):
+    assert run(graph(out_files=[[an_output(**FATAL)]]), tmp_path) == (None, [])
+
+
+def test_g19_deletions_of_a_fatal_failure_follow_the_tiles(graph, tmp_path):
+    (tmp_path / "fatal_error.py").write_text('raise Exception("FATAL ERROR: test")')
+    also = {"action": "to_delete", "error_condition": "on_fatal_failure"}
+    error, deleted = run(
+        graph(
+            processing_steps=[{"engine": "python", "command": "fatal_error.py"}],
+            out_files=[
+                [an_output(**FATAL)],
+                [an_output(**also, condition="different_T0_T1")],
+                [an_output(**also, condition="different_T0_T2")],
+            ],
+        ),
+        tmp_path,
+    )
+    assert "FATAL ERROR: test" in str(error)
+    assert deleted == [0, 2]

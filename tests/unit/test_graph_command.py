@@ -79,6 +79,12 @@ def test_sound_graph_is_summed_up(ingester, graph, monkeypatch):
     assert (err, status) == ("", 0)
 
 
+def test_version_of_a_graph_is_shown(ingester, graph):
+    graph.write_text(json.dumps({**GRAPH, "version": "2.1"}))
+    out, _, _ = ingester("graph", "check", graph)
+    assert "graph.json version 2.1: sound;" in out
+
+
 def test_broken_graph_is_told_with_place_value_and_what_is_allowed(ingester, graph):
     steps = [{**STEP, "engine": "perl"}]
     graph.write_text(json.dumps({**GRAPH, "processing_steps": steps}))
@@ -97,7 +103,7 @@ def test_graph_of_a_scene_is_told_what_a_scene_has_not(ingester, graph):
 def test_notes_are_about_what_may_be_right_elsewhere(ingester, graph, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     native = {"engine": "native", "command": "nobody", "args": STEP["args"]}
-    docker = {"engine": "docker", "command": "image"}
+    docker = {"engine": "docker", "command": "image", "envs": ["TOKEN=x"]}
     steps = [native, docker]
     graph.write_text(json.dumps({"processing_steps": steps, "envs": ["LEVEL=1"]}))
     _, err, status = ingester("graph", "check", graph)
@@ -109,6 +115,7 @@ def test_notes_are_about_what_may_be_right_elsewhere(ingester, graph, monkeypatc
         "here no container can be run: engine 'docker': no Docker engine answers at",
         "$.processing_steps[1].command: image 'image' is neither pinned by digest",
         "$.envs[0]: variables LEVEL of the graph are not among",
+        "$.processing_steps[1].envs[0]: variables TOKEN of the graph are not among",
         "the engine 'native' is unknown to the Go ingester",
     ):
         assert note in err

@@ -209,12 +209,12 @@ def test_failed_program_says_its_kind(status, said, kind, call, program):
     assert type(caught.value) is kind
 
 
-def test_error_line_alone_is_no_failure(call, script):
+def test_n17_error_line_alone_is_no_failure(call, script):
     PythonEngine().run(call(script("print('ERROR: x')")))
     assert call.lines == [("error", "ERROR: x")]
 
 
-def test_words_of_the_command_line_decide_nothing(call, script):
+def test_n16_words_of_the_command_line_decide_nothing(call, script):
     step = script("print('ERROR: x')\nraise SystemExit(1)")
     arguments = {"timeout": "timed out", "x": "FATAL ERROR: temporary failure"}
     with pytest.raises(StepFailed):

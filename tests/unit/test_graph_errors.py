@@ -209,12 +209,45 @@ BROKEN = {
     ),
     "negative bands": (_outs(nbands=-1), f"{OUT}.nbands: Input should be greater than"),
     "half a band": (_outs(nbands=1.5), f"{OUT}.nbands: Input should be a valid integ"),
+    "nothing known of empty ones": (
+        _outs(on_empty="drop"),
+        f"{OUT}.on_empty: Input should be 'keep', 'skip' or 'fail', found ",
+    ),
+    "empty text": (
+        _outs(extension="txt", on_empty="skip"),
+        f"{OUT}.on_empty: 'skip' is for rasters that are stored (to_index, or ",
+    ),
+    "empty folder": (
+        _outs(extension="SAFE", on_empty="fail"),
+        f"{OUT}.on_empty: 'fail' is for rasters that are stored",
+    ),
+    "empty deletion": (
+        _outs(action="to_delete", on_empty="skip"),
+        f"{OUT}.on_empty: 'skip' is for rasters that are stored",
+    ),
+    "configuration as a text": (
+        _outs(only_with={"values": "both"}),
+        f"{OUT}.only_with.values: Input should be a valid list",
+    ),
+    "configuration without a word": (
+        _outs(only_with={"values": []}),
+        f"{OUT}.only_with.values: List should have at least 1 item",
+    ),
+    "variable without a value": (
+        {"envs": ["LEVEL"]},
+        "$.envs[0]: String should match pattern",
+    ),
+    "variables of a function": (
+        _steps(envs=["LEVEL=1"]),
+        f"{STEP}.envs: the engine 'native' has no containers, expected docker",
+    ),
+    "version of lists": ({"version": [1]}, "$.version: Input should be a valid string"),
     "no-data as text": (_outs(nodata="NaN"), f"{OUT}.nodata: Input should be a valid "),
 }
 
 
 @pytest.mark.parametrize(("document", "expected"), BROKEN.values(), ids=BROKEN)
-def test_broken_graph_is_refused_with_the_place_and_the_problem(
+def test_n2_n3_broken_graph_is_refused_with_the_place_and_the_problem(
     document, expected, tmp_path
 ):
     text = json.dumps(document) if isinstance(document, dict) else document

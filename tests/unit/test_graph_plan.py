@@ -2,6 +2,8 @@
 """What a graph will do for a tile: tokens, names, inputs."""
 
 import locale
+import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from streams.model import Scene, Tile
 from tests.graphs import a_context, a_graph, a_place, a_step
 
 WORK = Path("/work-folder")
+FRENCH = "fr_FR.ISO-8859-1"
 
 
 def _argument(folder, argument, scenes="CBA", **config):
@@ -79,23 +82,32 @@ def test_argument_tells_about_the_current_tile(key, value, tmp_path):
     # The first date that SNAP saw: of T0 when T1 is T2, else of T2.
     [("AAA", "22Dec2018"), ("BAA", "03Jan2019"), ("CBA", "22Dec2018")],
 )
-def test_date_of_coherence_follows_the_series(scenes, date, tmp_path):
+def test_n8_date_of_coherence_follows_the_series(scenes, date, tmp_path):
     assert _argument(tmp_path, {"type": "tile", "value": "cohdate"}, scenes) == date
 
 
-def test_date_is_english_whatever_the_locale(tmp_path):
-    # Every locale that is installed here: C.UTF-8 at least, a French one perhaps.
+@pytest.fixture
+def french(tmp_path, monkeypatch):
+    """Speaks French, in a locale made for the test."""
+    if not shutil.which("localedef"):
+        pytest.skip("no localedef here, which makes a French locale")
+    made = subprocess.run(
+        ["localedef", "-i", "fr_FR", "-f", "ISO-8859-1", str(tmp_path / FRENCH)],
+        capture_output=True,
+    )
+    if made.returncode:
+        pytest.skip(f"no French locale can be made here: {made.stderr.decode()}")
+    monkeypatch.setenv("LOCPATH", str(tmp_path))
     before = locale.setlocale(locale.LC_TIME)
-    for name in ("C.UTF-8", "fr_FR.UTF-8"):
-        try:
-            locale.setlocale(locale.LC_TIME, name)
-        except locale.Error:
-            continue
-        try:
-            argument = _argument(tmp_path, {"type": "tile", "value": "date"})
-        finally:
-            locale.setlocale(locale.LC_TIME, before)
-        assert argument == "15Jan2019"
+    locale.setlocale(locale.LC_TIME, FRENCH)
+    yield
+    locale.setlocale(locale.LC_TIME, before)
+
+
+def test_n7_date_is_english_whatever_the_locale(french, tmp_path):
+    assert f"{datetime(2019, 1, 15):%b}" == "janv."  # noqa: DTZ001 (of a month alone)
+    argument = {"type": "tile", "value": "date"}
+    assert _argument(tmp_path, argument) == "15Jan2019"
 
 
 def test_dates_are_utc(tmp_path):
@@ -116,9 +128,13 @@ def test_dates_are_utc(tmp_path):
     assert plan.commands[0].arguments == {"day": "16Jan2019", "to": "20190116_T_x.tif"}
 
 
-def test_layer_of_every_kind_is_a_pattern_for_the_command(tmp_path):
+def test_n9_layer_of_every_kind_is_a_pattern_for_the_command(tmp_path):
     argument = {"type": "out", "layer": "*", "extension": "jp2"}
-    assert _argument(tmp_path, argument) == "20190115_T1_*.jp2"
+    graph = a_graph(tmp_path, processing_steps=[a_step(args={"a": argument})])
+    date = datetime(2022, 1, 4, tzinfo=UTC)
+    place = Position(Scene("S", "sentinel2", date), Tile("X", "S", date))
+    plan = make_plan(graph, context(graph, (place,) * 3, {}, WORK))
+    assert plan.commands[0].arguments == {"a": "20220104_X_*.jp2"}
 
 
 def test_input_argument_names_the_file_of_its_position(tmp_path):
@@ -131,7 +147,7 @@ def test_product_is_named_like_its_scene(tmp_path):
     assert _argument(tmp_path, argument) == "C.SAFE"
 
 
-def test_value_is_one_token_whatever_is_in_it():
+def test_n10_value_is_one_token_whatever_is_in_it():
     arguments = {"k": "a b", "empty": "", "quoted": '"VV VH"', "n": "x=y\nz"}
     assert tokens(arguments) == [
         "--k=a b",
@@ -141,7 +157,7 @@ def test_value_is_one_token_whatever_is_in_it():
     ]
 
 
-def test_request_overrides_the_defaults_and_never_the_work_folder(tmp_path):
+def test_n5_request_overrides_the_defaults_and_never_the_work_folder(tmp_path):
     graph = a_graph(tmp_path, config={"a": "default", "b": "default"})
     found = a_context(graph, WORK, b="given", c="new", workdir="/elsewhere").config
     assert found == {"a": "default", "b": "given", "c": "new", "workdir": str(WORK)}
@@ -172,13 +188,23 @@ def test_steps_whose_condition_does_not_hold_are_left_out(tmp_path):
     assert [command.command for command in plan.commands] == ["always", "later"]
 
 
-def test_tile_without_previous_is_its_own_and_fetched_once(tmp_path):
+def test_n21_tile_without_previous_is_its_own_and_fetched_once(tmp_path):
     file = {"layer": "x", "extension": "dim"}
     graph = a_graph(tmp_path, in_files=[[file, file], [file], [file]])
     alone = make_plan(graph, a_context(graph, WORK, "AAA"))
     assert [(f.position, f.name) for f in alone.inputs] == [(0, "20181222_T1_x.dim")]
     later = make_plan(graph, a_context(graph, WORK, "CBA"))
     assert [fetch.position for fetch in later.inputs] == [0, 1, 2]
+
+
+def test_variables_of_a_step_win_over_those_of_the_graph(tmp_path):
+    steps = [a_step(engine="docker", envs=["B=step", "C=x=y"]), a_step(engine="docker")]
+    graph = a_graph(tmp_path, envs=["A=", "B=graph"], processing_steps=steps)
+    plan = make_plan(graph, a_context(graph, WORK))
+    assert [command.envs for command in plan.commands] == [
+        {"A": "", "B": "step", "C": "x=y"},
+        {"A": "", "B": "graph"},
+    ]
 
 
 def test_inputs_follow_their_conditions(tmp_path):

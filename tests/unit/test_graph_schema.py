@@ -37,6 +37,10 @@ def test_shipped_graph_fits_the_schema(name):
         {"processing_steps": [a_step(condition="", cpus=1, memory_mb=2)]},
         {"out_files": [[an_output(**{**UINT16, "datatype": "UInt16"})]]},
         {"out_files": [[an_output(error_condition=None, dformat_out=None)]]},
+        {"out_files": [[an_output(on_empty="skip", only_with={"a": ["", "b"]})]]},
+        {"out_files": [[an_output(only_with=None)]], "version": 2},
+        {"processing_steps": [a_step(engine="docker", envs=["A=1"])]},
+        {"processing_steps": [a_step(envs=None)], "version": None, "envs": ["A=b=c"]},
     ],
     ids=str,
 )

@@ -6,7 +6,7 @@ import pytest
 from agents.worker.graph.dformat import DataFormat
 from agents.worker.graph.load import load_graph
 from agents.worker.graph.model import OutAction
-from agents.worker.graph.select import select_outputs
+from agents.worker.graph.select import expected_outputs, select_outputs
 from streams.errors import InvalidGraph, StepFailed, StepFatal, StepTransient
 from tests.graphs import UINT16, a_context, a_graph, a_place, an_output
 
@@ -29,7 +29,6 @@ def _named(**outputs):
     return [[an_output(layer=name, **output) for name, output in outputs.items()]]
 
 
-# N12 to N15 of the documented cases.
 OF_ERRORS = _named(
     success={},
     both={"error_condition": "on_failure"},
@@ -60,31 +59,15 @@ ON_FATAL = ON_FAILURE | {"both_fatal", "fatal", "either"}
         (TRANSIENT, False, ON_FAILURE),
     ],
 )
-def test_outputs_follow_how_the_graph_ended(error, retriable, expected, tmp_path):
+def test_n12_n13_n14_n15_outputs_follow_how_the_graph_ended(
+    error, retriable, expected, tmp_path
+):
     kept = _kept(tmp_path, OF_ERRORS, error, retriable=retriable)
     assert {layer for _, layer in kept} == expected
 
 
-def test_nothing_is_deleted_when_a_graph_without_steps_succeeds(tmp_path):
-    # G18 of the documented cases.
-    outputs = _named(x={"action": "to_delete", "condition": "on_fatal_failure"})
-    assert _kept(tmp_path, outputs, scenes="AAB") == []
-
-
-def test_deletions_of_a_fatal_failure_follow_the_tiles(tmp_path):
-    # G19: scenes 1, 1, 2.
-    fatal = {"action": "to_delete", "error_condition": "on_fatal_failure"}
-    outputs = [
-        [an_output(action="to_delete", condition="on_fatal_failure")],
-        [an_output(**fatal, condition="different_T0_T1")],
-        [an_output(**fatal, condition="different_T0_T2")],
-    ]
-    kept = _kept(tmp_path, outputs, FATAL, retriable=False, scenes="AAB")
-    assert [position for position, _ in kept] == [0, 2]
-
-
-def test_file_is_looked_for_under_the_name_of_its_position(tmp_path):
-    # N19: T0 is of 15 January, T1 of 3 January.
+def test_n19_file_is_looked_for_under_the_name_of_its_position(tmp_path):
+    # T0 is of 15 January, T1 of 3 January.
     (tmp_path / "20190103_T1_B01.tif").touch()
     there, absent = {"condition": "file_exists"}, {"condition": "file_not_exist"}
     outputs = [
@@ -93,6 +76,47 @@ def test_file_is_looked_for_under_the_name_of_its_position(tmp_path):
     ]
     expected = [(0, "absent"), (1, "B01"), (1, "absent")]
     assert _kept(tmp_path, outputs) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ("both", {"any", "of_two"}),
+        ("physical", {"any", "of_two"}),
+        ("plain, both", {"any", "of_two"}),
+        ("plain", {"any"}),
+        ("", {"any", "empty"}),
+        (" ,", {"any", "empty"}),
+    ],
+)
+def test_file_is_left_only_with_its_configuration(values, kept, tmp_path):
+    outputs = _named(
+        any={},
+        of_two={"only_with": {"values": ["physical", "both"]}},
+        empty={"only_with": {"values": [""]}},
+        neither={"only_with": {"values": ["", "both"], "other": ["x"]}},
+    )
+    found = _kept(tmp_path, outputs, values=values, other="y")
+    assert {layer for _, layer in found} == kept
+
+
+def test_files_that_may_be_left_are_told_with_their_conditions(tmp_path):
+    outputs = _named(
+        skipped={"on_empty": "skip"},
+        looked_for={"on_empty": "skip", "condition": "file_exists"},
+        never={"on_empty": "skip", "only_with": {"values": ["x"]}},
+        kept={"on_empty": "fail"},
+    )
+    graph = a_graph(tmp_path, out_files=outputs)
+    found = expected_outputs(graph, a_context(graph, tmp_path, values="y"))
+    assert [(out.name, out.when) for out in found] == [
+        ("20181222_T1_skipped.tif", "on success, unless it is empty"),
+        (
+            "20181222_T1_looked_for.tif",
+            "if file_exists, on success, unless it is empty",
+        ),
+        ("20181222_T1_kept.tif", "on success"),
+    ]
 
 
 def test_folder_of_a_layer_exists_too(tmp_path):

@@ -101,6 +101,15 @@ def test_product_without_any_band_is_fatal(tmp_path):
         _extract(product)
 
 
+def test_surface_reflectance_of_collection_1_is_refused_by_name(tmp_path):
+    product = tmp_path / "LC082210692019042501T1-SC20190717115231"
+    product.mkdir()
+    (product / "LC08_L1TP_221069_20190425_20190508_01_T1_sr_band4.tif").touch()
+    message = r"T1_sr_band4\.tif is surface reflectance of Collection 1, expected Level"
+    with pytest.raises(StepFatal, match=message):
+        _extract(product)
+
+
 def test_unknown_product_without_any_band_is_fatal(tmp_path):
     (tmp_path / "some-folder").mkdir()
     with pytest.raises(StepFatal, match="'some-folder': every band missing"):

@@ -20,7 +20,7 @@ from agents.worker.graph.native.landsat import (
     surface_scale,
     top_of_atmosphere,
 )
-from agents.worker.graph.native.landsat_flags import hidden_by
+from agents.worker.graph.native.landsat_flags import hidden_by, known_flags
 from agents.worker.graph.steps.landsat import extract_landsat_bands
 from streams.errors import StepFatal
 from tests.landsat import LEVEL_1, LEVEL_2, make_product, write_band, write_metadata
@@ -281,7 +281,10 @@ def test_sun_in_each_pixel_needs_its_angles(tmp_path):
         ({"sun": "noon"}, "sun 'noon', expected one of scene, pixel"),
         ({"bands": "B04,B12"}, "bands B12 unknown"),
         ({"bands": "QA_RADSAT"}, "QA_RADSAT missing"),
-        ({"mask": "haze"}, "mask haze: not in QA_PIXEL, which knows dilated_cloud"),
+        (
+            {"mask": "haze"},
+            "mask haze: not in QA_PIXEL of LC08, which knows dilated_cloud",
+        ),
         ({"threads": "many"}, "threads 'many', expected a number above 0"),
     ],
 )
@@ -369,6 +372,28 @@ def test_collection_1_knows_no_dilated_clouds():
         StepFatal, match=r"dilated_cloud: not in BQA, which knows cloud,"
     ):
         hidden_by("BQA", ["cloud", "dilated_cloud"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "mission", "names"),
+    [
+        ("QA_PIXEL", "LC09", "dilated_cloud cirrus cloud cloud_shadow snow water"),
+        ("QA_PIXEL", "LE07", "dilated_cloud cloud cloud_shadow snow water"),
+        ("QA_PIXEL", "LM05", "cloud"),
+        ("BQA", "LC08", "cloud cloud_shadow snow cirrus"),
+        ("BQA", "LT05", "cloud cloud_shadow snow"),
+        ("BQA", "LM04", "cloud"),
+    ],
+)
+def test_flags_are_those_of_the_sensor(flags, mission, names):
+    assert list(known_flags(flags, mission)) == names.split()
+
+
+def test_mask_that_the_sensor_cannot_tell_is_fatal(tmp_path):
+    name = "LT05_L1TP_014031_20000106_20200119_02_T1"
+    product = make_product(tmp_path, name, ["B1", "QA_PIXEL"])
+    with pytest.raises(StepFatal, match="mask cirrus: not in QA_PIXEL of LT05, which"):
+        _extract(product, bands="B01", mask="cloud,cirrus")
 
 
 def test_masked_pixels_are_no_data_also_in_the_finer_band(tmp_path):

@@ -64,8 +64,8 @@ GRAPHS = {
     ),
 }
 
-# Operators of SNAP and their parameters, by its own sources (Sentinel-1 Toolbox 9) for
-# those of radar, and by its help for the others.
+# Operators of SNAP and their parameters, by its sources: the Sentinel-1 Toolbox 9 for
+# those of radar, snap-engine for the others. No installed SNAP was at hand.
 OPERATORS = {
     "Read": "file",
     "Write": "file formatName",

@@ -8,7 +8,7 @@ import shapely
 from rasterio.transform import from_origin
 
 from agents.worker.outputs import measure as module
-from agents.worker.outputs.measure import measure
+from agents.worker.outputs.measure import is_empty, measure
 from streams.model import Statistics
 
 
@@ -58,6 +58,25 @@ def test_band_without_a_valid_pixel_has_no_values(tmp_path):
     found = measure(file, "", None)
     assert found.bands == (Statistics(None, None, None, 0),)
     assert found.footprint == ""
+
+
+def test_raster_with_one_valid_pixel_is_not_empty(tmp_path):
+    pixels = np.zeros((1500, 1500), "uint8")
+    none = written(tmp_path / "none.tif", pixels, nodata=0, crs="EPSG:32632")
+    assert is_empty(measure(none, "uri", None))
+    pixels[700, 7] = 1
+    found = measure(
+        written(tmp_path / "one.tif", pixels, nodata=0, crs="EPSG:32632"), "uri", None
+    )
+    assert found.bands[0].valid_pct == 0.0001  # more than 1 / 22500 %
+    assert not is_empty(found)
+
+
+def test_raster_is_empty_only_in_all_its_bands(tmp_path):
+    bands = np.zeros((2, 4, 4), "complex64")
+    bands[0] = np.nan
+    assert not is_empty(measure(written(tmp_path / "x.tif", bands), "uri", None))
+    assert is_empty(measure(written(tmp_path / "y.tif", bands, nodata=0), "uri", None))
 
 
 def test_complex_pixels_are_counted_alone(tmp_path):

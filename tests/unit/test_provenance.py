@@ -207,3 +207,9 @@ def test_item_says_where_its_layers_come_from(tmp_path, cog):
         "mean": band.mean,
         "valid_percent": band.valid_pct,
     }
+
+
+def test_version_of_a_graph_is_told_where_it_has_one(tmp_path, cog):
+    graph = INPUTS | {"version": "2.1"}
+    _, layers = processed(tmp_path, an_order(tmp_path, cog, graph=graph))
+    assert tags_of(layers["x"])["INGESTER_GRAPH_VERSION"] == "2.1"

@@ -14,6 +14,7 @@ from agents.worker.graph.model import (
     OutAction,
     TileKey,
 )
+from agents.worker.graph.select import lacking
 
 # Read by the engine `snap` itself.
 _ENGINES_OWN = frozenset({"snap_cpu_parallelism"})
@@ -44,6 +45,24 @@ def indexed_layers(graph: Graph) -> list[str]:
             if out.action is OutAction.INDEX
         )
     )
+
+
+def withheld(graph: Graph, layer: str, config: Mapping[str, str]) -> str:
+    """Why a layer cannot be left with a request's configuration; empty: it can.
+
+    Args:
+        graph: which can index the layer.
+        layer: its name.
+        config: the request's.
+    """
+    effective = {**graph.config, **config}
+    lacks = [
+        lacking(out, effective)
+        for group in graph.out_files
+        for out in group
+        if out.action is OutAction.INDEX and out.layer == layer
+    ]
+    return lacks[0] if lacks and all(lacks) else ""
 
 
 def loose_ends(graph: Graph) -> list[str]:
@@ -115,6 +134,8 @@ def _config_keys(graph: Graph) -> Iterator[tuple[str, str]]:
                 yield f"$.processing_steps[{index}].args.{name}", argument.key
     for position, group in enumerate(graph.out_files):
         for index, out in enumerate(group):
+            path = f"$.out_files[{position}][{index}]"
             if isinstance(out.dformat_out, FromConfig):
-                path = f"$.out_files[{position}][{index}].dformat_out"
-                yield path, out.dformat_out.key
+                yield f"{path}.dformat_out", out.dformat_out.key
+            for key in out.only_with:
+                yield f"{path}.only_with", key

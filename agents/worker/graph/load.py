@@ -15,6 +15,7 @@ from agents.worker.graph.dformat import DataFormat, with_text
 from agents.worker.graph.dformat import problems as format_problems
 from agents.worker.graph.model import (
     POSITIONS,
+    RASTERS,
     Argument,
     EngineName,
     FileOf,
@@ -23,9 +24,11 @@ from agents.worker.graph.model import (
     FromTile,
     Graph,
     InFile,
+    OnEmpty,
     OutAction,
     OutFile,
     Step,
+    is_raster,
 )
 from agents.worker.graph.shape import (
     UNKNOWN_KEY,
@@ -72,6 +75,7 @@ def load_graph(
     graph = _graph(name, shape, _Commands(allowed, folder, problems), document)
     problems += _wrong_conditions(graph)
     problems += _wrong_formats(graph)
+    problems += _void_keys(graph)
     if problems:
         raise InvalidGraph(name, problems)
     return graph
@@ -222,6 +226,7 @@ def _graph(
             [tuple(map(_out_file, group)) for group in shape.out_files]
         ),
         envs=tuple(shape.envs),
+        version=shape.version,
         digest=hashlib.sha256(canonical.encode()).hexdigest(),
     )
 
@@ -239,6 +244,7 @@ def _step(step: StepShape, command: str) -> Step:
         timeout_s=step.timeout_s,
         memory_mb=step.memory_mb,
         cpus=step.cpus,
+        envs=tuple(step.envs),
     )
 
 
@@ -280,6 +286,8 @@ def _out_file(out: OutShape) -> OutFile:
         ),
         bands=out.nbands,
         cog=out.cog,
+        on_empty=out.on_empty,
+        only_with={key: tuple(words) for key, words in out.only_with.items()},
     )
 
 
@@ -338,6 +346,26 @@ def _format_problems(graph: Graph, out: OutFile) -> list[str]:
         return []
     none = [".nbands: 0, expected at least 1"] if out.bands == 0 else []
     return none + [f": {problem}" for problem in format_problems(data_format)]
+
+
+def _void_keys(graph: Graph) -> Iterator[str]:
+    """Keys that would mean nothing where they stand."""
+    for index, step in enumerate(graph.steps):
+        if step.envs and step.engine is not EngineName.DOCKER:
+            yield (
+                f"$.processing_steps[{index}].envs: the engine '{step.engine}' has no "
+                "containers, expected docker"
+            )
+    for position, group in enumerate(graph.out_files):
+        for index, out in enumerate(group):
+            stored = out.action in (OutAction.CREATE, OutAction.INDEX)
+            judged = stored and is_raster(out.extension, out.action)
+            if out.on_empty is not OnEmpty.KEEP and not judged:
+                yield (
+                    f"$.out_files[{position}][{index}].on_empty: '{out.on_empty}' is "
+                    "for rasters that are stored (to_index, or to_create with "
+                    f"{', '.join(sorted(RASTERS))})"
+                )
 
 
 def _problem(item: Mapping[str, Any]) -> str:

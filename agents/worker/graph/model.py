@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A processing graph as values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from agents.worker.graph.conditions import Condition
 from agents.worker.graph.dformat import DataFormat
+from agents.worker.layers import FOLDERS
 from streams.model import Scene, Tile
 
 POSITIONS = 3
 """T0 the tile itself, T1 its previous, T2 its reference."""
+
+RASTERS = frozenset({"tif", "tiff", "jp2"})
+"""Extensions, in lower case, of files that must be rasters."""
 
 WORKDIR_KEY = "workdir"
 """Configuration that is always there: the absolute path of the work folder."""
@@ -33,6 +38,14 @@ class OutAction(StrEnum):
     CREATE = "to_create"
     INDEX = "to_index"
     DELETE = "to_delete"
+
+
+class OnEmpty(StrEnum):
+    """What becomes of a raster without a single valid pixel."""
+
+    KEEP = "keep"
+    SKIP = "skip"
+    FAIL = "fail"
 
 
 class TileKey(StrEnum):
@@ -92,6 +105,8 @@ class Step:
     """None: the service's own limit; so for the other two."""
     memory_mb: int | None = None
     cpus: int | None = None
+    envs: tuple[str, ...] = ()
+    """`KEY=VALUE` for its container; they win over the graph's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +135,16 @@ class OutFile:
     bands: int
     cog: bool = False
     """Must it be a Cloud Optimized GeoTIFF?"""
+    on_empty: OnEmpty = OnEmpty.KEEP
+    only_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Key of the configuration → words; without one of them it cannot be made."""
+
+
+def is_raster(extension: str, action: OutAction) -> bool:
+    """Must a file be a raster? What is indexed must, and what is named like one."""
+    if extension in FOLDERS:
+        return False
+    return action is OutAction.INDEX or extension.lower() in RASTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +162,8 @@ class Graph:
     """`KEY=VALUE` for containers."""
     digest: str
     """SHA-256 of the graph's canonical JSON."""
+    version: str = ""
+    """As its author counts; empty: not told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a graph will do for a tile: commands with their tokens, files to fetch. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC
 
 from agents.worker.graph.conditions import holds_for_tiles
@@ -42,6 +43,8 @@ class Command:
     timeout_s: float | None
     memory_mb: int | None = None
     cpus: int | None = None
+    envs: Mapping[str, str] = field(default_factory=dict)
+    """Variables for its container."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,8 @@ class Plan:
     digest: str
     inputs: tuple[Fetch, ...]
     commands: tuple[Command, ...]
-    envs: tuple[str, ...] = ()
-    """`KEY=VALUE` for containers."""
+    version: str = ""
+    """Of the graph, as its author counts."""
 
 
 def make_plan(graph: Graph, context: Context) -> Plan:
@@ -84,6 +87,7 @@ def make_plan(graph: Graph, context: Context) -> Plan:
             step.timeout_s,
             step.memory_mb,
             step.cpus,
+            dict(map(_pair, (*graph.envs, *step.envs))),
         )
         for step in graph.steps
         if holds_for_tiles(step.condition, context.scenes())
@@ -91,13 +95,18 @@ def make_plan(graph: Graph, context: Context) -> Plan:
     inputs = _inputs(graph, context, problems)
     if problems:
         raise InvalidGraph(graph.name, problems)
-    return Plan(graph.name, graph.digest, inputs, commands, graph.envs)
+    return Plan(graph.name, graph.digest, inputs, commands, graph.version)
 
 
 def local_name(context: Context, file: FileOf) -> str:
     """Name of a layer's file in the work folder."""
     place = context.tiles[file.position]
     return file_name(place.scene, place.tile, file.layer, file.extension)
+
+
+def _pair(env: str) -> tuple[str, str]:
+    name, _, value = env.partition("=")
+    return name, value
 
 
 def _inputs(graph: Graph, context: Context, problems: list[str]) -> tuple[Fetch, ...]:

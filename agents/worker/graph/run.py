@@ -63,7 +63,7 @@ def run_plan(
             log=log,
             memory_mb=command.memory_mb or memory_mb,
             cpus=command.cpus or cpus,
-            envs=dict(_pair(env) for env in plan.envs),
+            envs=command.envs,
         )
         try:
             engine.run(call)
@@ -80,11 +80,6 @@ def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if name in _PASSED_ON or name.startswith(_PASSED_ON_WITH)
     }
-
-
-def _pair(env: str) -> tuple[str, str]:
-    name, _, value = env.partition("=")
-    return name, value
 
 
 def _engine(command: Command, engines: Callable[[str], StepEngine]) -> StepEngine:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which files a graph leaves, well ended or failed, and what becomes of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agents.worker.graph.conditions import (
@@ -16,6 +17,7 @@ from agents.worker.graph.model import (
     Fixed,
     FromConfig,
     Graph,
+    OnEmpty,
     OutAction,
     OutFile,
     Position,
@@ -38,6 +40,7 @@ class Output:
     data_format: DataFormat
     bands: int
     cog: bool = False
+    on_empty: OnEmpty = OnEmpty.KEEP
 
     @property
     def is_indexed(self) -> bool:
@@ -92,8 +95,31 @@ def expected_outputs(graph: Graph, context: Context) -> list[Expected]:
     return found
 
 
+def lacking(out: OutFile, config: Mapping[str, str]) -> str:
+    """Which configuration a file lacks to be left, in words; empty: none."""
+    return " and ".join(
+        f"'{key}' with {' or '.join(repr(word) for word in words)}, not "
+        f"'{config.get(key, '')}'"
+        for key, words in out.only_with.items()
+        if not {*words} & _words(config.get(key, ""))
+    )
+
+
+def _words(value: str) -> set[str]:
+    """Of a value with commas; of an empty one the empty word."""
+    return {word.strip() for word in value.split(",")} - {""} or {""}
+
+
 def _when(context: Context, out: OutFile) -> str:
     """When a file is kept, in words; empty: never for these tiles."""
+    if lacking(out, context.config):
+        return ""
+    unless = ", unless it is empty" if out.on_empty is OnEmpty.SKIP else ""
+    words = _when_holds(context, out)
+    return words + unless if words else ""
+
+
+def _when_holds(context: Context, out: OutFile) -> str:
     also = out.error_condition if out.error_condition in OF_ERRORS else None
     words = [f"also {also}"] if also else []
     if out.condition in OF_FILES:
@@ -111,6 +137,8 @@ def _is_kept(
     error: IngesterError | None,
     retriable: bool,
 ) -> bool:
+    if lacking(out, context.config):
+        return False
     holds = _holds(context, position, out, out.condition, error, retriable)
     if error is None or out.error_condition not in OF_ERRORS:
         failed = error is not None
@@ -166,6 +194,7 @@ def _output(
         data_format,
         out.bands,
         out.cog,
+        out.on_empty,
     )
 
 

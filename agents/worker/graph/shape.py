@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from agents.worker.graph.conditions import OF_FILES, OF_TILES, Condition
 from agents.worker.graph.dformat import DTYPES, dtype_of
-from agents.worker.graph.model import EngineName, OutAction, TileKey
+from agents.worker.graph.model import EngineName, OnEmpty, OutAction, TileKey
 
 
 def _as_text(value: Any) -> Any:
@@ -64,6 +64,8 @@ Text = Annotated[
     BeforeValidator(_as_text),
     WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
 ]
+Env = Annotated[str, Field(pattern="^[^=]+=")]
+Words = Annotated[list[str], Field(min_length=1)]
 When = Annotated[
     Condition,
     BeforeValidator(_condition),
@@ -212,6 +214,8 @@ class StepShape(_Shape):
     """Limit of the address space of each process; without: the service's."""
     cpus: StrictInt | None = Field(None, gt=0)
     """CPUs that it may use; without: the service's number."""
+    envs: Annotated[list[Env], BeforeValidator(_as_list)] = []
+    """`KEY=VALUE` for its container (engine `docker`), over those of the graph."""
 
 
 class InShape(_Named):
@@ -258,6 +262,10 @@ class OutShape(_Named):
     """Number of bands."""
     cog: StrictBool = False
     """It must be a Cloud Optimized GeoTIFF; one that is not fails the task."""
+    on_empty: OnEmpty = OnEmpty.KEEP
+    """What becomes of a raster without a valid pixel; `skip`: it is not stored."""
+    only_with: Annotated[dict[str, Words], BeforeValidator(_as_object)] = {}
+    """Key of the configuration → words: left only where the value has one of them."""
 
     @field_validator("datatype")
     @classmethod
@@ -274,9 +282,11 @@ class GraphShape(_Shape):
 
     editors_schema: str = Field("", alias="$schema")
     """For editors; means nothing here."""
+    version: Text = ""
+    """As its author counts; stands in the layers' tags."""
     config: Annotated[dict[str, Text], BeforeValidator(_as_object)] = {}
     """Default values of the configuration, which requests may override."""
-    envs: Annotated[list[str], BeforeValidator(_as_list)] = []
+    envs: Annotated[list[Env], BeforeValidator(_as_list)] = []
     """`KEY=VALUE` for the containers of the engine `docker`."""
     processing_steps: Annotated[list[StepShape], BeforeValidator(_as_list)] = []
     """Run in order, until one fails."""

@@ -27,6 +27,7 @@ _POINTS = 16
 _HALF_A_PIXEL = 0.5
 _DECIMALS = 5
 """Of degrees: a metre."""
+_PCT_DECIMALS = 4
 
 
 def measure(file: Path, uri: str, no_data: float | None) -> Measure:
@@ -53,6 +54,11 @@ def measure(file: Path, uri: str, no_data: float | None) -> Measure:
             edges.add(window, np.any(valid, axis=0))
         footprint = _footprint(edges, raster.transform, raster.crs)
     return Measure(uri, footprint, tuple(sums.statistics() for sums in bands))
+
+
+def is_empty(measured: Measure) -> bool:
+    """Has a raster no valid pixel in any band?"""
+    return all(band.valid_pct == 0 for band in measured.bands)
 
 
 def windows(raster: Any) -> Iterator[Window]:
@@ -101,7 +107,9 @@ class _Sums:
 
     def statistics(self) -> Statistics:
         """Of all pixels."""
-        valid_pct = round(100 * self.count / self.all, 4)
+        valid_pct = round(100 * self.count / self.all, _PCT_DECIMALS)
+        if self.count:  # 0 stands for none, and not for few
+            valid_pct = max(valid_pct, 10**-_PCT_DECIMALS)
         if not self.count or self.complex:
             return Statistics(None, None, None, valid_pct)
         return Statistics(self.low, self.high, self.sum / self.count, valid_pct)

@@ -70,13 +70,17 @@ class Origin:
     steps: tuple[str, ...]
     """Engine and command of each step that ran, and the command's digest."""
     inputs: tuple[Input, ...]
+    version: str = ""
+    """Of the graph, as its author counts."""
 
     def tags(self, place: Position) -> dict[str, str]:
         """What is written into the file of a layer of a tile."""
+        version = {"INGESTER_GRAPH_VERSION": self.version} if self.version else {}
         return {
             "INGESTER_SCENE": place.scene.name,
             "INGESTER_TILE": place.tile.name,
             "INGESTER_GRAPH": self.graph,
+            **version,
             "INGESTER_GRAPH_SHA256": self.digest,
             "INGESTER_CONFIG": _json(self.config),
             "INGESTER_SOFTWARE": _json(self.software),
@@ -88,7 +92,9 @@ class Origin:
         """For people."""
         steps = ", then ".join(self.steps) or "no step"
         inputs = ", ".join(one.words() for one in self.inputs) or "no layer"
-        return f"Graph '{self.graph}' (sha256:{self.digest}) ran {steps} on {inputs}"
+        version = f" version {self.version}" if self.version else ""
+        graph = f"'{self.graph}'{version} (sha256:{self.digest})"
+        return f"Graph {graph} ran {steps} on {inputs}"
 
 
 def origin_of(plan: Plan, context: Context, inputs: Iterable[Input]) -> Origin:
@@ -100,6 +106,7 @@ def origin_of(plan: Plan, context: Context, inputs: Iterable[Input]) -> Origin:
         software(),
         tuple(map(_step, plan.commands)),
         tuple(inputs),
+        plan.version,
     )
 
 

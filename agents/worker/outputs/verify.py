@@ -12,7 +12,6 @@ from rasterio.errors import RasterioError
 
 from agents.worker.graph.dformat import DataFormat
 from agents.worker.graph.select import Output
-from agents.worker.layers import FOLDERS
 from agents.worker.outputs.tiff import BadTiff, cog_problems
 from agents.worker.workdir import disk_is_full
 from streams.errors import NodeExhausted, WrongLayer
@@ -22,14 +21,7 @@ DRIVERS = {
     "tiff": ("GTiff", "COG"),
     "jp2": ("JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID"),
 }
-"""Extensions of rasters → names of the GDAL drivers that read them."""
-
-
-def is_raster(out: Output) -> bool:
-    """Must it be a raster? What is indexed must, and what is named like one."""
-    if out.extension in FOLDERS:
-        return False
-    return out.is_indexed or out.extension.lower() in DRIVERS
+"""Of each of `RASTERS`: names of the GDAL drivers that read it."""
 
 
 def verify(out: Output, file: Path) -> None:

@@ -44,6 +44,9 @@ _FILE = re.compile(
 )
 # Of Landsat 7: masks of the gaps, one for each band and named like it.
 _GAPS = "_GM_"
+# Other numbers (0.0001 Q, fill -9999) and other flags (LSDS-1368): taken for those of
+# Collection 2 they would be wrong.
+_FIRST_SURFACE = re.compile(r".*_sr_band\d\.tif", flags=re.IGNORECASE)
 _PRODUCT = re.compile(r"(L[COTEM]0[4-9])_(L[12])([A-Z]{2})_")
 _METADATA = re.compile(r".*_MTL\.(txt|json|xml)", flags=re.IGNORECASE)
 
@@ -129,6 +132,12 @@ class Product:
     """By band, and flags."""
     metadata: Path | None
 
+    @property
+    def mission(self) -> str:
+        """`LC08`, …; empty: it is named otherwise."""
+        found = _PRODUCT.match(self.name)
+        return found[1] if found else ""
+
     def coefficients(self) -> Metadata:
         """The metadata, read.
 
@@ -144,7 +153,7 @@ class Product:
 
     def is_thermal(self, band: str) -> bool:
         """Does a band of Level 1 tell temperatures?"""
-        return band in _THERMAL or (band == "B06" and self.name[:4] in ("LT04", "LT05"))
+        return band in _THERMAL or (band == "B06" and self.mission in ("LT04", "LT05"))
 
 
 def expected_bands(product: str) -> tuple[str, ...]:
@@ -165,10 +174,15 @@ def read_product(folder: Path) -> Product:
     """The product in a folder, or in folders below it.
 
     Raises:
-        StepFatal: a band is there twice.
+        StepFatal: a band is there twice, or it is Level 2 of Collection 1.
     """
     files: dict[str, Path] = {}
     for file in sorted(folder.rglob("*")):
+        if _FIRST_SURFACE.fullmatch(file.name):
+            raise StepFatal(
+                f"product '{folder.name}': {file.name} is surface reflectance of "
+                "Collection 1, expected Level 1, or Collection 2 (…_SR_B1.TIF)"
+            )
         match = _FILE.fullmatch(file.name)
         if match is None or _GAPS in file.name.upper() or not file.is_file():
             continue

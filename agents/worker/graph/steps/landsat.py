@@ -229,7 +229,7 @@ def _masked(product: Product, band: _Band, wishes: _Wishes, change: Change) -> C
     flags = next((name for name in sorted(FLAGS) if name in product.files), None)
     if flags is None:
         raise StepFatal(f"product '{product.name}': BQA or QA_PIXEL missing, for mask")
-    hidden = hidden_by(flags, wishes.mask)
+    hidden = hidden_by(flags, wishes.mask, product.mission)
 
     def masked(pixels: NDArray[Any], window: Window) -> NDArray[Any]:
         seen = _on_grid(product.files[flags], band.file, window)

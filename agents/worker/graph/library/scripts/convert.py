@@ -13,6 +13,7 @@ from rasterio.windows import Window
 
 from agents.worker.graph.dformat import DataFormat, problems, with_text
 from agents.worker.graph.library.scripts.create_cog import create_cog
+from agents.worker.graph.native.stored import settled
 from agents.worker.graph.scripting import Options, run
 
 Range = tuple[float, float]
@@ -62,11 +63,9 @@ def converted(
     range_in: Range,
     data_format: DataFormat,
 ) -> NDArray[Any]:
-    """Pixels of a data format, of the same shape.
+    """Pixels of a data format, of the same shape, by the rule of `settled`.
 
-    Values outside of the range are clipped, halves are rounded up. What was no-data or
-    NaN is the new no-data, and nothing else is: a value that would be is moved one step
-    into the range.
+    Values outside of the range are clipped.
 
     Args:
         pixels: of numbers.
@@ -80,32 +79,7 @@ def converted(
         missing |= pixels == no_data
     low, high = data_format.min_value, data_format.max_value
     share = (values - range_in[0]) / (range_in[1] - range_in[0])
-    scaled = np.clip(low + share * (high - low), low, high)
-    scaled[missing] = low
-    dtype = np.dtype(data_format.dtype)
-    if dtype.kind in "iu":
-        scaled = np.floor(scaled + 0.5)
-    result = scaled.astype(dtype)
-    if not math.isnan(data_format.no_data):
-        nothing = dtype.type(data_format.no_data)
-        result[result == nothing] = _inward(nothing, data_format)
-        result[missing] = nothing
-    else:
-        # Integers have no NaN.
-        result[missing] = np.nan if dtype.kind == "f" else 0
-    return result
-
-
-def _inward(nothing: Any, data_format: DataFormat) -> Any:
-    """The value beside no-data that is in the range."""
-    up = nothing < data_format.max_value
-    if nothing.dtype.kind in "iu":
-        return nothing + 1 if up else nothing - 1
-    if nothing == 0:
-        # The numbers next to 0 are taken for 0 by much software.
-        tiny = np.finfo(nothing.dtype).tiny
-        return tiny if up else -tiny
-    return np.nextafter(nothing, nothing.dtype.type(np.inf if up else -np.inf))
+    return settled(low + share * (high - low), missing, data_format, is_clipped=True)
 
 
 def _check(range_in: Range, data_format: DataFormat) -> None:
