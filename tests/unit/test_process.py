@@ -314,7 +314,8 @@ def test_nothing_is_deleted_by_a_worker(trade, tmp_path):
 def test_index_that_refuses_fails_the_order(error, failure, trade, tmp_path):
     graph = _graph(tmp_path, make_raster(tmp_path), outputs=INDEXED)
     order = an_order(a_source("S", 0), tile_graph=graph)
-    assert failed(trade(Index(error)), order).failure is failure
+    impatient = trade(Index(error), index_patience_s=0)
+    assert failed(impatient, order).failure is failure
     # The layer is stored and no manifest says so: the order can be carried out again.
     assert list(stored(tmp_path)) == ["demo/S/tiles/T/p1/20240101_T_x.tif"]
     assert carried_out(trade(Index()), order).message.layers
