@@ -44,6 +44,8 @@ class Origin:
     files: Files = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    staged: set[str] = field(default_factory=set)
+    """Files that must be brought online first, and are soon."""
     sent: int = 0
     """Bytes of bodies of files."""
     active: int = 0
@@ -142,6 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
         origin = self.origin
         listing = "list-type" in self.path
         name, value = ("", "") if listing else origin.fault()
+        if path.lstrip("/") in origin.staged:
+            name, value = "202", "1"
         if name.isdigit():
             self._answer(int(name), b"no", {"Retry-After": value} if value else {})
             return

@@ -3,8 +3,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +14,11 @@ import pytest
 from agents.worker.desk import Desk
 from streams.events import ProcessFailed
 from streams.failures import Failure
+from tests.disks import run_on_a_disk
 from tests.graphs import an_output
 from tests.processes import TASK, a_processor, an_index, tile_order
 from tests.system import is_running, wait_for
 from tests.trades import AREA, failed, left_behind, put_layer, stored
-
-ROOT = Path(__file__).parents[2]
 
 X = an_output(layer="x", extension="txt")
 
@@ -232,19 +229,7 @@ def _on_a_full_disk(tmp_path: Path, script: str, extension: str = "txt") -> Any:
     """What a processor says whose work folder is on a disk of 8 MB."""
     small = tmp_path / "small"
     small.mkdir()
-    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
-    mounted = f"mount -t tmpfs -o size=8m none '{small}' && exec \"$@\""
-    program = [sys.executable, "-c", FULL, tmp_path, small, script, extension]
-    ended = subprocess.run(
-        [*words, mounted, "sh", *map(str, program)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout.splitlines()[-1])
+    return json.loads(run_on_a_disk(8, small, FULL, tmp_path, small, script, extension))
 
 
 @pytest.mark.parametrize(
