@@ -530,6 +530,21 @@ def test_bucket_is_provisioned_as_often_as_asked(options):
     assert connect(options).bucket_exists(name)
 
 
+def test_uploads_that_nobody_ends_have_an_end(options):
+    """The rule of a bucket as the embedded store keeps it; MinIO has one by itself."""
+    name = f"test-{uuid4().hex[:12]}"
+    provision_bucket(name, options)
+    found = connect(options).get_bucket_lifecycle(name)
+    if found is None:
+        assert "seaweedfs" not in options["endpoint"]
+        return
+    (rule,) = found.rules
+    assert rule.status == "Enabled"
+    assert rule.abort_incomplete_multipart_upload.days_after_initiation == 7
+    # Layers are never thrown away by the store: what a fact lists is there.
+    assert rule.expiration is None
+
+
 @pytest.fixture
 def cable(options):
     """A cable to the server, to be cut, and a store at its end that tries once."""
