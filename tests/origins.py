@@ -54,6 +54,8 @@ class Origin:
     tokens: set[str] = field(default_factory=set)
     """Those that are good now; empty: nobody has to say who asks."""
     given: int = 0
+    lifetime_s: float = 600
+    """Of the tokens that are given."""
     redirects: dict[str, str] = field(default_factory=dict)
     answers: dict[str, Callable[[Asked], object]] = field(default_factory=dict)
     """Path → JSON of its answer."""
@@ -131,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         origin.given += 1
         token = f"secret-token-{origin.given}"
         origin.tokens = {token}
-        self._json({"access_token": token, "expires_in": 600})
+        self._json({"access_token": token, "expires_in": origin.lifetime_s})
 
     def _json(self, document: object) -> None:
         status = 200

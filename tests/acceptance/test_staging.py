@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A product on tape, and a whole ingester with one hand that has other things to do."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -62,7 +62,8 @@ def test_scenario_4_product_on_tape_holds_no_worker(system, origin):
     }
     system.start(*netherlands.AGENTS)
     first, second = datetime(2022, 1, 1, tzinfo=UTC), datetime(2022, 1, 2, tzinfo=UTC)
-    system.send(request(AREA, start_time=first, end_time=second))
+    noon = first + timedelta(hours=12)
+    system.send(request(AREA, start_time=first, end_time=noon))
     wait_for(lambda: told(system, DownloadFailed, AREA))
 
     # While these wait, everything else is done by the same hand.

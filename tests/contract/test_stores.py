@@ -357,6 +357,7 @@ def test_writers_of_the_same_bytes_at_once_all_succeed(size, place, source, tmp_
 
 
 def test_reader_sees_a_whole_object_or_none(place, source, large, tmp_path):
+    """F13."""
     uri, file = place.uri("a"), source(large)
     done = threading.Event()
     seen = []
@@ -439,6 +440,7 @@ def test_object_of_a_folder_cannot_be_written_to(source, tmp_path):
 
 
 def test_what_a_killed_writer_left_is_no_object(source, tmp_path):
+    """F13."""
     (tmp_path / "store/.part-dead").mkdir(parents=True)
     (tmp_path / "store/.part-dead/object").write_bytes(b"half")
     FileStore().put(f"{tmp_path}/store/a", source(b"x"))
@@ -567,6 +569,7 @@ def test_transfer_that_breaks_leaves_no_file(cable, options, source, large, tmp_
 
 
 def test_upload_that_breaks_leaves_no_object(cable, options, source, large, tmp_path):
+    """F12, F13."""
     cable, store = cable
     uri = f"{_root(options)}/a"
     cable.cut_after(sent=20 << 20)
@@ -579,6 +582,7 @@ def test_upload_that_breaks_leaves_no_object(cable, options, source, large, tmp_
 
 
 def test_cable_that_breaks_once_is_survived(cable, options, source, large, tmp_path):
+    """F12."""
     cable, _ = cable
     endpoint = f"http://127.0.0.1:{cable.port}"
     store = S3Store(connect({**options, "endpoint": endpoint}, retries=3))

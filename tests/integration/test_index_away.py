@@ -5,6 +5,7 @@ import threading
 
 from agents import plugins
 from agents.worker.desk import Desk
+from infra.files.store import path_of
 from infra.geocube.client import GeocubeClient
 from infra.geocube.formats import DataFormat, Dtype
 from infra.geocube.variables import Variable
@@ -66,4 +67,5 @@ def test_scenario_9_no_step_runs_twice_because_the_geocube_is_away(system, tmp_p
     assert ran.read_text() == "."
     (layer,) = done.message.layers
     with GeocubeClient(address) as client:
-        assert list(client.containers([layer.uri])) == [layer.uri]
+        path = str(path_of(layer.uri))
+        assert list(client.containers([path])) == [path]

@@ -121,6 +121,7 @@ def test_product_that_nobody_has_is_not_found(trade, tmp_path):
 
 
 def test_order_carried_out_twice_gives_the_same_fact(trade, tmp_path):
+    """F21, F22: only what is told is told again."""
     provider = Provider(PRODUCT)
     first = carried_out(trade(provider), an_order())
     objects = stored(tmp_path)

@@ -305,6 +305,8 @@ def test_stop_ends_running_orders_and_takes_no_other(start):
 
 
 def test_order_that_does_not_end_in_time_is_cancelled(start):
+    """F29."""
+
     def work(order, desk):
         assert desk.cancelled.wait(10)
         raise InterruptedError("stopped")
@@ -340,6 +342,7 @@ def test_revoked_partition_is_finished_before_it_is_handed_over(start):
 
 
 def test_worker_that_cannot_write_its_facts_ends_without_committing():
+    """F22: so the order comes again."""
     source, sink = MemorySource([an_order(0)]), MemorySink()
     sink.broken = True
     worker = Worker(

@@ -71,6 +71,7 @@ def told(fact: ProcessFailed, folder: Path, said: str = "begun") -> None:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_step_fails_with_its_class_and_keeps_what_it_said(ending, tmp_path):
+    """F18."""
     script, failure, says = ENDINGS[ending]
     order = tile_order(tmp_path, f"print('begun', flush=True)\n{script}", X)
     with a_processor(tmp_path) as trade:
@@ -106,6 +107,7 @@ def test_step_that_takes_too_long_is_ended_with_what_it_started(tmp_path):
 
 
 def test_step_that_needs_more_memory_than_it_may_fails(tmp_path):
+    """F31."""
     step = _step(tmp_path, "x = bytearray(10**9)", memory_mb=200)
     with a_processor(tmp_path) as trade:
         fact = failed(trade, tile_order(tmp_path, step, X))
