@@ -186,6 +186,12 @@ def _cutting(tmp_path, script):
     return write_graph(tmp_path, processing_steps=[step], out_files=[[out]])
 
 
+ANNOTATED = (
+    "import os\n"
+    "os.mkdir('S_annotations.SAFE')\n"
+    "open('S_annotations.SAFE/iw1.xml', 'w').write('<burst/>')\n"
+)
+
 TO = "to = sys.argv[3].removeprefix('--to=')\n"
 
 PARTS = (Part("T1", "IW1", 7), Part("T2", "IW2", 8))
@@ -200,6 +206,18 @@ def test_scene_is_cut_in_its_tiles(trade, tmp_path):
     assert objects["demo/S/tiles/T1/d1/20240101_T1_x.txt"] == b"--swath=IW1 --number=7"
     assert objects["demo/S/tiles/T2/d1/20240101_T2_x.txt"] == b"--swath=IW2 --number=8"
     assert left_behind(tmp_path) == []
+
+
+def test_annotations_of_a_scene_are_a_layer_named_after_it(trade, tmp_path):
+    """With one dot, where the Go ingester wrote two."""
+    step = write_script(tmp_path, ANNOTATED)
+    out = {"layer": "__annotations__", "extension": "SAFE", "action": "to_create"}
+    graph = write_graph(tmp_path, processing_steps=[step], out_files=[[out]])
+    done = carried_out(trade(Provider(PRODUCT)), an_order(scene_graph=graph)).message
+    (layer,) = done.deliveries[0].layers
+    assert (layer.name, layer.extension) == ("__annotations__", "SAFE")
+    assert layer.uri.endswith("/demo/S/tiles/S/d1/S_annotations.zip")
+    assert stored(tmp_path)["demo/S/tiles/S/d1/S_annotations.zip"]
 
 
 def test_no_tile_sees_what_another_one_left(trade, tmp_path):
