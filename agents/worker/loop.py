@@ -230,7 +230,7 @@ class Worker(Generic[M]):
 
     def _must_be_alone(self, order: Envelope[M]) -> bool:
         """Is something running, and it or the order suspected of killing its worker?"""
-        # What runs now was counted once more when it was begun.
+        # What runs was counted once more when it was begun.
         return bool(self._running) and (
             self._begun(order) >= _SUSPECT
             or any(self._begun(job.order) > _SUSPECT for job in self._running)
@@ -380,6 +380,9 @@ class Worker(Generic[M]):
         self._commit()
         self._pool.shutdown(wait=False, cancel_futures=True)
         ids = [job.order.id for job in self._running]
+        if self._starts:
+            for order in ids:
+                self._starts.end(order)  # it is left, and killed nobody
         self._running.clear()
         return ids
 
