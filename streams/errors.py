@@ -35,6 +35,7 @@ IngesterError
 │   ├── IndexRefused        the index says the layer or record is wrong
 │   └── IndexConflict       the index holds something else under that name
 ├── OrderCancelled          an order's area was cancelled
+├── OrderKillsWorker        an order's worker died each time it was begun
 ├── NodeExhausted           the worker's disk or memory is full
 ├── ReadModelError          PostgreSQL refused or did not answer
 ├── WebhookError            a receiver of notices did not take one
@@ -274,6 +275,10 @@ class OrderCancelled(IngesterError):
     """An order's area was cancelled: it is not carried out."""
 
     failure = Failure.CANCELLED
+
+
+class OrderKillsWorker(IngesterError):
+    """An order whose worker died again and again: it is not begun once more."""
 
 
 class NodeExhausted(IngesterError):

@@ -37,14 +37,18 @@ def an_area(
     footprint: str = "",
     scene_graph: str = "Pass",
     tile_graph: str = "Pass",
+    **metadata: str,
 ) -> list[Record]:
-    """The facts of an ingestion: scenes of one tile each, in chains of `cells`."""
+    """The facts of an ingestion: scenes of one tile each, in chains of `cells`.
+
+    `metadata` is what the catalogue said of each scene.
+    """
     settings = Settings(scene_graph, tile_graph)
     end = ORIGIN + timedelta(days=scenes)
     tasks = [
         event
         for number in range(scenes)
-        for event in _tasks_of(name, number, f"c{number % cells}", footprint)
+        for event in _tasks_of(name, number, f"c{number % cells}", footprint, metadata)
     ]
     return facts(
         [
@@ -55,10 +59,12 @@ def an_area(
     )
 
 
-def _tasks_of(area: str, number: int, cell: str, footprint: str) -> list[Event]:
+def _tasks_of(
+    area: str, number: int, cell: str, footprint: str, metadata: dict[str, str]
+) -> list[Event]:
     name, tile = f"s{number:03}", f"t{number:03}"
     date = ORIGIN + timedelta(days=number)
-    scene = Scene(name, "landsat", date, footprint, (Part(tile),))
+    scene = Scene(name, "landsat", date, footprint, (Part(tile),), metadata=metadata)
     process = process_task(area, name, tile)
     return [
         TaskCreated(area, download_task(area, name), Kind.DOWNLOAD, "i1", scene=scene),

@@ -43,10 +43,11 @@ def content(size: int, seed: int = 0) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
-def archive(files: Mapping[str, bytes]) -> bytes:
-    """A zip."""
+def archive(files: Mapping[str, bytes], *, packed: bool = False) -> bytes:
+    """A zip, compressed or not."""
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as zipped:
+    how = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(made, "w", how) as zipped:
         for name, text in files.items():
             zipped.writestr(name, text)
     return made.getvalue()

@@ -44,6 +44,8 @@ class Origin:
     files: Files = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    staged: set[str] = field(default_factory=set)
+    """Files that must be brought online first, and are soon."""
     sent: int = 0
     """Bytes of bodies of files."""
     active: int = 0
@@ -52,6 +54,8 @@ class Origin:
     tokens: set[str] = field(default_factory=set)
     """Those that are good now; empty: nobody has to say who asks."""
     given: int = 0
+    lifetime_s: float = 600
+    """Of the tokens that are given."""
     redirects: dict[str, str] = field(default_factory=dict)
     answers: dict[str, Callable[[Asked], object]] = field(default_factory=dict)
     """Path → JSON of its answer."""
@@ -129,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         origin.given += 1
         token = f"secret-token-{origin.given}"
         origin.tokens = {token}
-        self._json({"access_token": token, "expires_in": 600})
+        self._json({"access_token": token, "expires_in": origin.lifetime_s})
 
     def _json(self, document: object) -> None:
         status = 200
@@ -142,6 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
         origin = self.origin
         listing = "list-type" in self.path
         name, value = ("", "") if listing else origin.fault()
+        if path.lstrip("/") in origin.staged:
+            name, value = "202", "1"
         if name.isdigit():
             self._answer(int(name), b"no", {"Retry-After": value} if value else {})
             return

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the processor does with an order: fetch layers, run the graph, store, index."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +29,7 @@ from agents.worker.steplog import StepLog, kept_log
 from agents.worker.store import ObjectStore
 from agents.worker.workdir import Workshop
 from streams.envelope import Envelope
-from streams.errors import IngesterError, ObjectNotFound
+from streams.errors import IndexUnavailable, IngesterError, ObjectNotFound
 from streams.events import ProcessDone, ProcessFailed, ProcessStarted
 from streams.failures import Failure
 from streams.model import PICTURES, Action, Layer
@@ -37,6 +38,8 @@ from streams.orders import ProcessOrder, Source
 _LOG = logger("processor")
 
 _KEPT = frozenset({OutAction.CREATE, OutAction.INDEX})
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,9 @@ class Processing:
     step_memory_mb: int = 0
     step_cpus: int = 0
     graph_digests: Sequence[str] = ()
+    index_patience_s: float = 3600.0
+    """Time to wait for an index that is away: another attempt would run the graph once
+    more, for hours perhaps, and could do nothing but wait either."""
 
     def begin(self, order: Envelope[ProcessOrder]) -> Facts:
         """The attempt is started."""
@@ -162,7 +168,7 @@ class Processing:
                 failed=error is not None,
             )
             desk.step = "index"
-            documents = self._index(m, settings, kept, origin)
+            documents = self._index(m, settings, kept, origin, desk)
         except IngesterError as later:
             if error is None:
                 raise
@@ -236,6 +242,7 @@ class Processing:
         settings: Context,
         kept: Sequence[Kept],
         origin: Origin,
+        desk: Desk,
     ) -> list[Layer]:
         """Enter the layers to be indexed, position by position, in every index."""
         documents: list[Layer] = []
@@ -262,9 +269,26 @@ class Processing:
                     _pictures(kept, position),
                 )
                 for indexer in self.indexers.values():
-                    for document in indexer.index(layers):
+                    for document in self._told(indexer, layers, desk):
                         documents.append(self._store_document(m, document, settings))
         return documents
+
+    def _told(
+        self, indexer: Indexer, layers: TileLayers, desk: Desk
+    ) -> Sequence[Document]:
+        """What an index makes of the layers, once it answers."""
+        end = time.monotonic() + self.index_patience_s
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                return indexer.index(layers)
+            except IndexUnavailable as error:
+                if time.monotonic() >= end:
+                    raise
+                _LOG.warning(f"waiting for the index: {error}", action="index_away")
+                if desk.cancelled.wait(pause_s):
+                    raise
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _store_document(
         self, m: ProcessOrder, document: Document, settings: Context

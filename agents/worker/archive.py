@@ -182,36 +182,70 @@ _COMPRESSED_TAR: Final[dict[bytes, Callable[[BinaryIO], IO[bytes]]]] = {
 _TAR_MAGIC: Final = (257, b"ustar")
 
 
+class _Bounded:
+    """A tar as it is read, which grows no more than it may."""
+
+    def __init__(self, tar: IO[bytes], at_most: int) -> None:
+        self._tar = tar
+        self._left = at_most
+        self.entry = _HEADER
+        """Bytes that may come before the next entry: a header may have any length, and
+        is read into memory."""
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        block = self._tar.read(size)
+        self._left -= len(block)
+        self.entry -= len(block)
+        if min(self._left, self.entry) < 0:
+            raise zipfile.BadZipFile("it grows beyond the limit")
+        return block
+
+
+_HEADER: Final = 1 << 20
+
+
 def _extract_tar(archive: IO[bytes], packed: int, into: Path, limits: Limits) -> None:
     """Unpack a tar as it is read, once."""
-    left, count = limits.total_bytes, 0
+    left = min(limits.total_bytes, max(int(limits.ratio * packed), _BLOCK))
+    bounded = _Bounded(archive, left + limits.entries * _ENTRY)
     seen: set[str] = set()
-    with tarfile.open(fileobj=archive, mode="r|") as tar:
-        for entry in tar:
+    count = 0
+    with tarfile.open(fileobj=cast("IO[bytes]", bounded), mode="r|") as tar:
+        while entry := tar.next():
             count += 1
             if count > limits.entries:
                 raise zipfile.BadZipFile(f"more than {limits.entries} entries")
             if not (entry.isfile() or entry.isdir()):
                 raise zipfile.BadZipFile(f"entry '{entry.name}' is no file, no folder")
             _check_name(entry.name, seen, folder=entry.isdir())
-            if entry.isdir():
-                (into / entry.name).mkdir(parents=True, exist_ok=True)
-                continue
-            source = tar.extractfile(entry)
-            assert source is not None
-            written = _copy(source, into / entry.name, left)
-            if written != entry.size:
-                raise zipfile.BadZipFile(f"entry '{entry.name}' is cut off")
-            left -= written
-            if (limits.total_bytes - left) > max(limits.ratio * packed, _BLOCK):
-                raise zipfile.BadZipFile(f"it grows more than {limits.ratio} times")
+            bounded.entry = entry.size + _HEADER
+            left -= _extract_entry(tar, entry, into, left)
         if not count:
             raise zipfile.BadZipFile("it is empty")
         _check_end(tar)
-    while block := archive.read(_BLOCK):  # to where the checksum is
-        left -= len(block)
-        if left < 0:
-            raise zipfile.BadZipFile("it grows beyond the limit")
+    bounded.entry = left + limits.entries * _ENTRY
+    while bounded.read(_BLOCK):  # to where the checksum is
+        pass
+
+
+# Its header and its padding.
+_ENTRY: Final = 1024
+
+
+def _extract_entry(
+    tar: tarfile.TarFile, entry: tarfile.TarInfo, into: Path, at_most: int
+) -> int:
+    """Unpack one entry; its size."""
+    if entry.isdir():
+        (into / entry.name).mkdir(parents=True, exist_ok=True)
+        return 0
+    source = tar.extractfile(entry)
+    assert source is not None
+    written = _copy(source, into / entry.name, at_most)
+    if written != entry.size:
+        raise zipfile.BadZipFile(f"entry '{entry.name}' is cut off")
+    return written
 
 
 def _check_end(tar: tarfile.TarFile) -> None:

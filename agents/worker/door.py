@@ -14,6 +14,7 @@ from agents.logs import logger
 from agents.settings import Settings
 from agents.worker.loop import M, Trade, Worker
 from agents.worker.standing import Standings
+from agents.worker.starts import Starts
 from infra.kafka.connection import Connection, connection
 from infra.kafka.reader import GroupReader, TopicReader
 from infra.kafka.writer import Writer
@@ -104,7 +105,8 @@ def _worker(
 ) -> Worker[M]:
     kafka = connection(settings, f"ingester-{name}")
     standings = Standings()
-    if message in (DownloadOrder, ProcessOrder):
+    tasks = message in (DownloadOrder, ProcessOrder)
+    if tasks:
         _follow_areas(kafka, standings)
     return Worker(
         name,
@@ -129,6 +131,7 @@ def _worker(
         heartbeat_s=settings.worker_heartbeat_s,
         turned=turned,
         is_cancelled=standings.is_cancelled,
+        starts=Starts(settings.worker_dir) if tasks else None,
     )
 
 

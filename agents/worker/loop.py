@@ -20,9 +20,15 @@ from agents.worker.deadletters import dead_letter
 from agents.worker.desk import Desk, sign_of_life
 from agents.worker.offsets import Offsets
 from agents.worker.ports import Sink, Source
+from agents.worker.starts import Starts
 from streams.codec import Message, pack, unpack_as
 from streams.envelope import Envelope, Record
-from streams.errors import ContractError, IngesterError, OrderCancelled
+from streams.errors import (
+    ContractError,
+    IngesterError,
+    OrderCancelled,
+    OrderKillsWorker,
+)
 from streams.failures import Failure
 from streams.orders import (
     DownloadOrder,
@@ -47,6 +53,16 @@ _READY_AGAIN = 50
 # Orders taken that wait for the end of a pause, of hours where a provider asks for it:
 # they must not keep others from being read. Some kilobytes each.
 _WAITING_AT_MOST = 10_000
+
+# A worker may be killed for reasons of its own, also twice; so often, and each time
+# while the same order runs, it is the order.
+_STARTS_AT_MOST = 5
+
+# From then on an order runs alone: those beside it must not be taken for the killer.
+_SUSPECT = 2
+
+# Time for others to take what was for a machine that is full, and for it to get room.
+_REST = timedelta(seconds=60)
 
 _POLL_S = 0.1
 _COMMIT_EVERY = timedelta(seconds=0.5)
@@ -75,7 +91,15 @@ class _Job(Generic[M]):
     record: Record
     order: Envelope[M]
     desk: Desk
-    facts: "Future[list[Envelope[Any]]]"
+    facts: "Future[_Ended]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What came out of an order."""
+
+    facts: list[Envelope[Any]]
+    failure: Failure | None = None
 
 
 class Worker(Generic[M]):
@@ -98,6 +122,8 @@ class Worker(Generic[M]):
         heartbeat_s: float = 5.0,
         turned: Callable[[], None] = lambda: None,
         is_cancelled: Callable[[str], bool] = lambda area: False,
+        starts: Starts | None = None,
+        rest: timedelta = _REST,
     ) -> None:
         self._name = name
         self._message = message
@@ -113,6 +139,10 @@ class Worker(Generic[M]):
         self._heartbeat = timedelta(seconds=heartbeat_s)
         self._turned = turned
         self._is_cancelled = is_cancelled
+        self._starts = starts
+        self._rest = rest
+        self._full = False
+        self._back_at: datetime | None = None
         self._log = logger(name)
         self._offsets = Offsets()
         self._running: list[_Job[M]] = []
@@ -154,6 +184,7 @@ class Worker(Generic[M]):
     def _turn(self) -> None:
         self._turned()
         self._stop_cancelled()
+        self._rest_if_full()
         self._start_due()
         self._pause_or_resume()
         record = self._source.poll(0 if self._running else _POLL_S)
@@ -181,13 +212,46 @@ class Worker(Generic[M]):
     def _start_due(self) -> None:
         now = self._clock()
         while self._parked and len(self._running) < self._parallel:
-            if self._parked[0][0] > now or self._stopping.is_set():
+            if self._parked[0][0] > now or self._stopping.is_set() or self._full:
+                return
+            if self._must_be_alone(self._parked[0][3]):
                 return
             _, _, record, order = heapq.heappop(self._parked)
             if self._is_unwanted(order):
-                self._turn_down(record, order)
+                self._turn_down(record, order, _cancelled(order))
+            elif self._begun(order) >= _STARTS_AT_MOST:
+                self._turn_down(record, order, _killer(order))
             else:
                 self._start(record, order)
+
+    def _begun(self, order: Envelope[M]) -> int:
+        """How often the order was begun here without an end."""
+        return self._starts.before(order.id) if self._starts else 0
+
+    def _must_be_alone(self, order: Envelope[M]) -> bool:
+        """Is something running, and it or the order suspected of killing its worker?"""
+        # What runs was counted once more when it was begun.
+        return bool(self._running) and (
+            self._begun(order) >= _SUSPECT
+            or any(self._begun(job.order) > _SUSPECT for job in self._running)
+        )
+
+    def _rest_if_full(self) -> None:
+        """Let others have the partitions of a machine without room, for a while.
+
+        The orders that run are ended here before; another attempt of the one that found
+        no room lies in the same partition as the last.
+        """
+        if not self._full:
+            return
+        if self._back_at is None and not self._running:
+            self._log.warning("no room: leaving the group", action="worker_rests")
+            self._source.leave()
+            self._back_at = self._clock() + self._rest
+        elif self._back_at is not None and self._clock() >= self._back_at:
+            self._source.join()
+            self._full, self._back_at = False, None
+            self._log.info("back in the group", action="worker_back")
 
     def _stop_cancelled(self) -> None:
         """Stop what runs for cancelled areas; turn down what was not begun."""
@@ -199,29 +263,34 @@ class Worker(Generic[M]):
             self._parked = [p for p in self._parked if p not in unwanted]
             heapq.heapify(self._parked)
             for _, _, record, order in unwanted:
-                self._turn_down(record, order)
+                self._turn_down(record, order, _cancelled(order))
 
     def _is_unwanted(self, order: Envelope[M]) -> bool:
         message = order.message
         tasks = DownloadOrder | ProcessOrder
         return isinstance(message, tasks) and self._is_cancelled(message.area)
 
-    def _turn_down(self, record: Record, order: Envelope[M]) -> None:
-        error = OrderCancelled(f"order '{order.id}': its area is cancelled")
-        self._send(self._trade.fail(order, error, Failure.CANCELLED, Desk()))
+    def _turn_down(
+        self, record: Record, order: Envelope[M], error: IngesterError
+    ) -> None:
+        self._send(self._trade.fail(order, error, error.failure, Desk()))
         self._sink.flush()
         self._offsets.end(record)
+        if self._starts:
+            self._starts.end(order.id)
 
     def _start(self, record: Record, order: Envelope[M]) -> None:
+        if self._starts:
+            self._starts.begin(order.id)
         self._send(self._trade.begin(order))
         desk = Desk()
         facts = self._pool.submit(self._work, order, desk)
         self._running.append(_Job(record, order, desk, facts))
 
-    def _work(self, order: Envelope[M], desk: Desk) -> list[Envelope[Any]]:
+    def _work(self, order: Envelope[M], desk: Desk) -> _Ended:
         """In a thread: the facts that the order led to, good or bad."""
         try:
-            return list(self._trade.carry_out(order, desk))
+            return _Ended(list(self._trade.carry_out(order, desk)))
         except IngesterError as error:
             cause: Exception = error
             failure = error.failure
@@ -231,18 +300,22 @@ class Worker(Generic[M]):
             cause, failure = error, Failure.BUG
         if desk.cancelled.is_set():
             failure = Failure.CANCELLED
-        return list(self._trade.fail(order, cause, failure, desk))
+        return _Ended(list(self._trade.fail(order, cause, failure, desk)), failure)
 
     def _report(self) -> None:
         """Write the facts of ended orders, then commit their offsets."""
         ended = [job for job in self._running if job.facts.done()]
         for job in ended:
-            self._send(job.facts.result())
+            result = job.facts.result()
+            self._send(result.facts)
+            self._full |= result.failure is Failure.NODE_RESOURCE
         if ended:
             self._sink.flush()
             for job in ended:
                 self._running.remove(job)
                 self._offsets.end(job.record)
+                if self._starts:
+                    self._starts.end(job.order.id)
 
     def _commit(self) -> None:
         self._last_commit = self._clock()
@@ -307,6 +380,9 @@ class Worker(Generic[M]):
         self._commit()
         self._pool.shutdown(wait=False, cancel_futures=True)
         ids = [job.order.id for job in self._running]
+        if self._starts:
+            for order in ids:
+                self._starts.end(order)  # it is left, and killed nobody
         self._running.clear()
         return ids
 
@@ -320,6 +396,16 @@ class Worker(Generic[M]):
             self._show_life()
             self._turned()
         return left
+
+
+def _cancelled(order: Envelope[Any]) -> IngesterError:
+    return OrderCancelled(f"order '{order.id}': its area is cancelled")
+
+
+def _killer(order: Envelope[Any]) -> IngesterError:
+    return OrderKillsWorker(
+        f"order '{order.id}': its worker died {_STARTS_AT_MOST} times while it ran"
+    )
 
 
 def _place(record: Record) -> tuple[str, int]:

@@ -30,6 +30,14 @@ class Source(Protocol):
         """Have `call` called, inside a poll, before partitions go to another member."""
         ...
 
+    def leave(self) -> None:
+        """Have the partitions go to the other members: in the polls that follow."""
+        ...
+
+    def join(self) -> None:
+        """Be a member again, after `leave`."""
+        ...
+
     def close(self) -> None:
         """Leave the group."""
         ...

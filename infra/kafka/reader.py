@@ -77,12 +77,21 @@ class GroupReader:
                 "fetch.message.max.bytes": 4 * 1024 * 1024,
             }
         )
+        self._topics = [self._prefix + topic for topic in topics]
+        self.join()
+
+    def join(self) -> None:
+        """Be a member of the group, again after `leave`."""
         self._consumer.subscribe(
-            [self._prefix + topic for topic in topics],
+            self._topics,
             on_assign=self._on_assign,
             on_revoke=self._on_revoke,
             on_lost=self._on_revoke,
         )
+
+    def leave(self) -> None:
+        """Have the partitions go to the other members: in the polls that follow."""
+        self._consumer.unsubscribe()
 
     def on_revoke(self, call: Callable[[set[tuple[str, int]]], None]) -> None:
         """Have `call` called, inside a poll, before partitions go to another member."""

@@ -253,6 +253,7 @@ def kind_of(victim):
 
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_killed_agent_loses_nothing(undisturbed, ingester, victim):
+    """F33: also the workflow."""
     area = f"walk-{victim}"
     ingester.send(a_walk(area))
     wait_for_the_middle(ingester, area, kind_of(victim), _SOME)
@@ -373,7 +374,7 @@ class Watched:
 def test_worker_killed_in_each_window_ends_once_and_leaves_nothing(
     undisturbed, ingester, victim, tmp_path
 ):
-    """One kill is aimed at each window.
+    """Scenario 7, F19, F22: one kill is aimed at each window.
 
     With `INGESTER_TEST_REPEATS`, until as many orders were caught in each of them.
     """

@@ -357,6 +357,7 @@ def test_writers_of_the_same_bytes_at_once_all_succeed(size, place, source, tmp_
 
 
 def test_reader_sees_a_whole_object_or_none(place, source, large, tmp_path):
+    """F13."""
     uri, file = place.uri("a"), source(large)
     done = threading.Event()
     seen = []
@@ -439,6 +440,7 @@ def test_object_of_a_folder_cannot_be_written_to(source, tmp_path):
 
 
 def test_what_a_killed_writer_left_is_no_object(source, tmp_path):
+    """F13."""
     (tmp_path / "store/.part-dead").mkdir(parents=True)
     (tmp_path / "store/.part-dead/object").write_bytes(b"half")
     FileStore().put(f"{tmp_path}/store/a", source(b"x"))
@@ -530,6 +532,21 @@ def test_bucket_is_provisioned_as_often_as_asked(options):
     assert connect(options).bucket_exists(name)
 
 
+def test_uploads_that_nobody_ends_have_an_end(options):
+    """The rule of a bucket as the embedded store keeps it; MinIO has one by itself."""
+    name = f"test-{uuid4().hex[:12]}"
+    provision_bucket(name, options)
+    found = connect(options).get_bucket_lifecycle(name)
+    if found is None:
+        assert "seaweedfs" not in options["endpoint"]
+        return
+    (rule,) = found.rules
+    assert rule.status == "Enabled"
+    assert rule.abort_incomplete_multipart_upload.days_after_initiation == 7
+    # Layers are never thrown away by the store: what a fact lists is there.
+    assert rule.expiration is None
+
+
 @pytest.fixture
 def cable(options):
     """A cable to the server, to be cut, and a store at its end that tries once."""
@@ -552,6 +569,7 @@ def test_transfer_that_breaks_leaves_no_file(cable, options, source, large, tmp_
 
 
 def test_upload_that_breaks_leaves_no_object(cable, options, source, large, tmp_path):
+    """F12, F13."""
     cable, store = cable
     uri = f"{_root(options)}/a"
     cable.cut_after(sent=20 << 20)
@@ -564,6 +582,7 @@ def test_upload_that_breaks_leaves_no_object(cable, options, source, large, tmp_
 
 
 def test_cable_that_breaks_once_is_survived(cable, options, source, large, tmp_path):
+    """F12."""
     cable, _ = cable
     endpoint = f"http://127.0.0.1:{cable.port}"
     store = S3Store(connect({**options, "endpoint": endpoint}, retries=3))

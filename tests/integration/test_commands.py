@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import as_file
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from agents import cli
 from agents.catalogue.agent import open_documents
 from infra.kafka.reader import TopicReader
+from infra.local import s3
+from infra.minio.client import connect
 from streams import contract
 from streams.orders import IngestionRequest
 from streams.topics import REQUESTS, TOPICS
@@ -413,3 +416,17 @@ def test_missing_database_is_said_without_its_password(here, ingester, monkeypat
     assert said.status == 1
     assert "INGESTER_POSTGRES_DSN" in said.err
     assert "hunter2" not in said.err
+
+
+def test_provision_has_the_store_remove_uploads_that_nobody_ended(system):
+    """On the embedded store, which keeps the rule."""
+    settings = system.settings
+    bucket = urlsplit(settings.storage_uri).netloc
+    client = connect(s3.options(system.environment))
+    client.delete_bucket_lifecycle(bucket)
+    assert client.get_bucket_lifecycle(bucket) is None
+    done = system.command("provision")
+    assert done.returncode == 0, done.stderr
+    (rule,) = client.get_bucket_lifecycle(bucket).rules
+    assert rule.abort_incomplete_multipart_upload.days_after_initiation == 7
+    assert rule.expiration is None

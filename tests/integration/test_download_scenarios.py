@@ -151,6 +151,7 @@ def test_scenario_5_refused_for_ever_burns_no_task(trade, capfd):
 
 
 def test_scenario_8_order_delivered_five_times_is_carried_out_once(trade, tmp_path):
+    """F21."""
     with web({"S.zip": PRODUCT}) as origin:
         origin.pace_s = 0.05
         one, facts = trade(a=provider(origin)), []

@@ -302,6 +302,7 @@ def test_file_is_believed_for_its_type(
 
 
 def test_layer_of_another_scene_in_its_place_is_a_conflict(indexer, tile_layers):
+    """F16, scenario 10: both are told."""
     indexer.index(tile_layers)
     (other,) = indexer.records([a_scene("other")], unheard)
     scene = replace(tile_layers.scene, record=other)
@@ -316,6 +317,7 @@ def test_scene_without_record_is_refused(indexer, tile_layers):
 
 
 def test_layer_that_the_index_does_not_take_is_refused(indexer, tile_layers):
+    """F17."""
     entry = replace(tile_layers.entries[0], data_format=replace(FORMAT, exponent=0))
     with pytest.raises(IndexRefused, match="exponent"):
         indexer.index(replace(tile_layers, entries=(entry,)))

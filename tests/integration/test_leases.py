@@ -26,6 +26,7 @@ def attempts(system: System, cls: type) -> list[int]:
 
 
 def test_task_of_a_frozen_worker_is_finished_by_another(system, tmp_path):
+    """F20."""
     wait = tmp_path / "wait"
     wait.touch()
     roots = tmp_path / "graphs"

@@ -59,6 +59,7 @@ def poisons(good: Record) -> dict[str, Record]:
 
 
 def test_poison_is_put_aside_whole_and_what_follows_is_handled(system):
+    """Scenario 13, F23."""
     system.environment["INGESTER_DOWNLOADER_PROVIDERS"] = "null"
     for good, _ in READ_BY.values():
         system.write(*poisons(good).values())

@@ -353,6 +353,7 @@ def test_order_that_is_not_listed_yet_is_not_paid_again(shop, into, tmp_path):
 
 
 def test_order_whose_answer_was_lost_is_not_paid_again(shop, into, tmp_path):
+    """F28."""
     shop.fails, shop.listed = True, False
     with pytest.raises(ProviderError):
         _oneatlas(shop, tmp_path).fetch(SPOT, into, errand(tmp_path))
@@ -373,6 +374,7 @@ def test_list_of_orders_that_is_an_error_is_not_taken_for_none(shop, into, tmp_p
     [({"orders": ""}, ProviderRefused), ({"most": "5"}, ProviderRefused)],
 )
 def test_nothing_is_ordered_that_was_not_allowed(changes, error, shop, into, tmp_path):
+    """F28."""
     with pytest.raises(error):
         _oneatlas(shop, tmp_path, **changes).fetch(SPOT, into, errand(tmp_path))
     assert shop.made == 0

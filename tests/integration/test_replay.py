@@ -60,6 +60,7 @@ def ends(system: System) -> dict[str, list[Span]]:
 
 
 def test_replay_gives_the_live_tables_and_writes_nothing(told):
+    """Scenario 15."""
     told.start("workflow", "projector")
     wait_until_projected(told)
     expected = digest(told.replayed().table)

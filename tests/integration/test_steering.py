@@ -32,6 +32,7 @@ def steer(system: System, *wishes) -> None:
 def test_cancelled_area_comes_to_rest_and_its_running_tasks_are_stopped(
     system, tmp_path
 ):
+    """F34."""
     begun, roots = tmp_path / "begun", tmp_path / "graphs"
     graph = a_script(roots, "slow", SLOW.format(begun=str(begun)))
     system.start("workflow")

@@ -30,6 +30,7 @@ from streams.errors import (
 from streams.failures import Failure
 from tests.errands import QUICK, SCENE, archive, content, errand, found
 from tests.origins import web
+from tests.system import wait_for
 
 BODY = content(100_000)
 
@@ -91,6 +92,7 @@ def test_archive_is_unpacked(name, origin, into, tmp_path):
 def test_cut_body_is_resumed_and_nothing_is_sent_twice(
     fault, share, parallel, origin, into, tmp_path
 ):
+    """Scenario 1, F5, F6."""
     origin.faults = [f"{fault} {share}"]
     provider(origin, parallel=parallel, part_bytes="200000").fetch(
         SCENE, into, errand(tmp_path)
@@ -109,6 +111,7 @@ def test_what_passes_is_tried_again(fault, origin, into, tmp_path):
 
 
 def test_retry_after_is_obeyed(origin, into, tmp_path):
+    """F2."""
     origin.faults = ["429 1"]
     provider(origin, longest_pause_s="5").fetch(SCENE, into, errand(tmp_path))
     first, second = origin.asked[:2]
@@ -176,6 +179,7 @@ def test_parts_of_several_versions_are_not_put_together(origin, into, tmp_path):
     ],
 )
 def test_refusal_has_its_class(fault, error, origin, into, tmp_path):
+    """F2, F3, F4, F8, F26."""
     origin.faults = [fault] * 5
     with pytest.raises(error) as caught:
         provider(origin).fetch(SCENE, into, errand(tmp_path))
@@ -184,6 +188,7 @@ def test_refusal_has_its_class(fault, error, origin, into, tmp_path):
 
 
 def test_server_that_is_not_there_may_come_back(into, tmp_path):
+    """F1."""
     gone = url.make({"urls": "http://127.0.0.1:9/{SCENE}.zip", **QUICK})
     with pytest.raises(ProviderError) as caught:
         gone.fetch(SCENE, into, errand(tmp_path))
@@ -215,6 +220,7 @@ def test_order_that_is_cancelled_stops(origin, into, tmp_path):
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
 def test_flipped_byte_is_found_by_the_checksum(algorithm, origin, into, tmp_path):
+    """F7."""
     digits = hashlib.new(algorithm, BODY).hexdigest().upper()
     metadata = {"download_link": f"{origin.url}/P.bin", algorithm: digits}
     scene = replace(SCENE, metadata=metadata)
@@ -249,6 +255,7 @@ def test_damaged_archive_is_not_kept(origin, into, tmp_path):
 
 
 def test_product_without_room_is_refused_before_it_is_received(origin, into, tmp_path):
+    """F10; scenario 12 has the disk."""
     metadata = {"download_link": f"{origin.url}/P.bin", "size_bytes": str(1 << 60)}
     with pytest.raises(NodeExhausted, match="needed"):
         url.make(dict(QUICK)).fetch(
@@ -258,7 +265,7 @@ def test_product_without_room_is_refused_before_it_is_received(origin, into, tmp
 
 
 def test_account_has_no_more_connections_than_allowed(origin, tmp_path):
-    """Fifty orders, three workers of one machine, four connections."""
+    """Scenario 14, F2: fifty orders, three workers of one machine, four connections."""
     origin.pace_s = 0.02
     origin.faults = ["", "", "429 1"]
 
@@ -287,6 +294,7 @@ url.make(json.loads(sys.argv[2])).fetch(SCENE, folder / "first", errand(folder))
 
 
 def test_download_of_a_killed_worker_is_resumed(origin, into, tmp_path):
+    """F19."""
     body = content(2_000_000)
     origin.files["P.bin"], origin.pace_s = body, 0.05
     options = {"urls": f"{origin.url}/P.bin", **QUICK, "part_bytes": "200000"}
@@ -332,6 +340,27 @@ def test_token_is_asked_for_and_renewed_once(origin, into, tmp_path):
     one.fetch(SCENE, into, errand(tmp_path))
     assert origin.given == 2
     assert found(into) == {"P.bin": BODY}
+
+
+def test_token_is_renewed_before_its_end(origin, into, tmp_path):
+    """F30: nobody has to refuse it first."""
+    origin.lifetime_s = 0.5
+    one = provider(
+        origin,
+        token_url=f"{origin.url}/token",
+        client_id="c",
+        user="me",
+        password="planted-password",
+    )
+
+    def renewed():
+        one.fetch(SCENE, into, errand(tmp_path))
+        return origin.given > 2
+
+    wait_for(renewed)
+    used = [asked.authorization for asked in origin.asked if asked.authorization]
+    # Never an older one than the newest that was given.
+    assert used == sorted(used, key=lambda text: int(text.rpartition("-")[2]))
 
 
 def test_wrong_password_is_no_fault_of_the_product(origin, into, tmp_path):

@@ -124,6 +124,7 @@ def test_product_that_nobody_has_is_not_found(trade, tmp_path):
 
 
 def test_order_carried_out_twice_gives_the_same_fact(trade, tmp_path):
+    """F21, F22: only what is told is told again."""
     provider = Provider(PRODUCT)
     first = carried_out(trade(provider), an_order())
     objects = stored(tmp_path)
@@ -188,6 +189,12 @@ def _cutting(tmp_path, script):
     return write_graph(tmp_path, processing_steps=[step], out_files=[[out]])
 
 
+ANNOTATED = (
+    "import os\n"
+    "os.mkdir('S_annotations.SAFE')\n"
+    "open('S_annotations.SAFE/iw1.xml', 'w').write('<burst/>')\n"
+)
+
 TO = "to = sys.argv[3].removeprefix('--to=')\n"
 
 PARTS = (Part("T1", "IW1", 7), Part("T2", "IW2", 8))
@@ -225,6 +232,18 @@ def test_empty_raster_of_a_tile_is_skipped_and_the_log_says_so(trade, tmp_path):
     assert [len(delivery.layers) for delivery in done.deliveries] == [1, 0]
     log = stored(tmp_path)[done.log.removeprefix(f"file://{tmp_path}/store/")]
     assert b"T2: layer 'x' has no valid pixel: not stored (on_empty: skip)" in log
+
+
+def test_annotations_of_a_scene_are_a_layer_named_after_it(trade, tmp_path):
+    """With one dot, where the Go ingester wrote two."""
+    step = write_script(tmp_path, ANNOTATED)
+    out = {"layer": "__annotations__", "extension": "SAFE", "action": "to_create"}
+    graph = write_graph(tmp_path, processing_steps=[step], out_files=[[out]])
+    done = carried_out(trade(Provider(PRODUCT)), an_order(scene_graph=graph)).message
+    (layer,) = done.deliveries[0].layers
+    assert (layer.name, layer.extension) == ("__annotations__", "SAFE")
+    assert layer.uri.endswith("/demo/S/tiles/S/d1/S_annotations.zip")
+    assert stored(tmp_path)["demo/S/tiles/S/d1/S_annotations.zip"]
 
 
 def test_no_tile_sees_what_another_one_left(trade, tmp_path):

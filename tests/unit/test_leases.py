@@ -110,6 +110,7 @@ def test_expiry_of_an_attempt_has_one_id():
 
 
 def test_expired_attempt_is_ordered_again_and_its_worker_fenced(world):
+    """F19, F20."""
     world.started(TASK)
     done = world.tell(AttemptExpired(AREA, TASK, 1, "w1"))
     assert ordered(done) == [TASK]

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from agents.worker.loop import Worker
 from agents.worker.reply import reply
+from agents.worker.starts import Starts
 from streams.codec import pack, unpack
 from streams.envelope import Envelope, Record
-from streams.errors import BrokerError, ProductNotFound
+from streams.errors import BrokerError, NodeExhausted, ProductNotFound
 from streams.events import DownloadDone, DownloadFailed, DownloadStarted
 from streams.failures import Failure
 from streams.model import Scene, Settings
@@ -34,10 +35,12 @@ class MemorySource:
         self.closed = False
         self.polls = 0
         self.revoke = None
+        self.left = 0
+        self.member = True
 
     def poll(self, timeout_s):
         self.polls += 1
-        if self.paused or not self.records:
+        if self.paused or not self.member or not self.records:
             time.sleep(min(timeout_s, 0.005))
             return None
         return self.records.popleft()
@@ -54,6 +57,14 @@ class MemorySource:
 
     def on_revoke(self, call):
         self.revoke = call
+
+    def leave(self):
+        self.left += 1
+        self.member = False
+        self.revoke({(DOWNLOADS.name, 0)})
+
+    def join(self):
+        self.member = True
 
     def close(self):
         self.closed = True
@@ -294,6 +305,8 @@ def test_stop_ends_running_orders_and_takes_no_other(start):
 
 
 def test_order_that_does_not_end_in_time_is_cancelled(start):
+    """F29."""
+
     def work(order, desk):
         assert desk.cancelled.wait(10)
         raise InterruptedError("stopped")
@@ -329,6 +342,7 @@ def test_revoked_partition_is_finished_before_it_is_handed_over(start):
 
 
 def test_worker_that_cannot_write_its_facts_ends_without_committing():
+    """F22: so the order comes again."""
     source, sink = MemorySource([an_order(0)]), MemorySink()
     sink.broken = True
     worker = Worker(
@@ -428,3 +442,94 @@ def test_running_order_is_stopped_when_its_area_is_cancelled(start):
     until(lambda: position(source) == 1)
     (failed,) = sink.messages(DownloadFailed)
     assert failed.failure is Failure.CANCELLED
+
+
+# -- machines that are full, orders that kill
+
+
+def test_worker_without_room_leaves_its_orders_to_others_for_a_while(start):
+    """F10: the next attempt lies in the partition of this one."""
+
+    def work(order, desk):
+        raise NodeExhausted("no room")
+
+    source = MemorySource([an_order(0)])
+    _, sink = start(source, Downloading(work), rest=timedelta(seconds=0.3))
+    until(lambda: source.left)
+    assert position(source) == 1
+    (failed,) = sink.messages(DownloadFailed)
+    assert failed.failure is Failure.NODE_RESOURCE
+    source.records.append(an_order(1))
+    until(lambda: source.member)
+    until(lambda: position(source) == 2)
+
+
+def test_worker_without_room_ends_what_it_has_begun_before_it_leaves(start):
+    begun, gate = threading.Event(), threading.Event()
+
+    def work(order, desk):
+        if order.id == "demo/s0#1":
+            assert begun.wait(5)
+            raise NodeExhausted("no room")
+        begun.set()
+        assert gate.wait(5)
+
+    source = MemorySource([an_order(0), an_order(1), an_order(2)])
+    trade = Downloading(work)
+    _, sink = start(source, trade, parallel=2, rest=timedelta(hours=1))
+    until(lambda: sink.messages(DownloadFailed))
+    assert source.left == 0
+    gate.set()
+    until(lambda: source.left)
+    assert position(source) == 2
+    assert trade.done == ["demo/s1#1"]
+
+
+def died(starts, order, times):
+    """Workers died so often while the order ran."""
+    for _ in range(times):
+        starts.begin(f"demo/s{order}#1")
+
+
+def test_order_that_kills_its_worker_is_put_aside(start, tmp_path):
+    """F24: counted before it is begun, so no crash loses the count."""
+    starts = Starts(tmp_path)
+    died(starts, 0, 5)
+    source, trade = MemorySource([an_order(0), an_order(1)]), Downloading()
+    _, sink = start(source, trade, starts=starts)
+    until(lambda: position(source) == 2)
+    (failed,) = sink.messages(DownloadFailed)
+    assert failed.failure is Failure.BUG
+    assert "its worker died 5 times" in failed.message
+    assert trade.done == ["demo/s1#1"]
+    assert starts.before("demo/s0#1") == 0
+
+
+def test_order_that_ended_is_not_counted(start, tmp_path):
+    def work(order, desk):
+        assert starts.before(order.id) == 1
+        raise ProductNotFound("not here")
+
+    starts, source = Starts(tmp_path), MemorySource([an_order(0)])
+    start(source, Downloading(work), starts=starts)
+    until(lambda: position(source) == 1)
+    assert starts.before("demo/s0#1") == 0
+
+
+@pytest.mark.parametrize("suspect", [0, 1])
+def test_suspect_runs_alone(start, tmp_path, suspect):
+    """Else the orders beside it would be counted with it."""
+    starts, at_once = Starts(tmp_path), []
+    died(starts, suspect, 2)
+    running = set()
+
+    def work(order, desk):
+        running.add(order.id)
+        at_once.append(len(running))
+        time.sleep(0.05)
+        running.remove(order.id)
+
+    source = MemorySource([an_order(0), an_order(1)])
+    start(source, Downloading(work), starts=starts, parallel=2)
+    until(lambda: position(source) == 2)
+    assert at_once == [1, 1]

@@ -220,6 +220,7 @@ def test_outputs_of_every_position_are_stored_with_their_own_tile(trade, tmp_pat
 
 
 def test_input_that_the_log_does_not_list_is_named(trade, tmp_path):
+    """F14."""
     source = _series(tmp_path)[2]
     inputs = [[{"layer": "other", "extension": "txt"}]]
     graph = _graph(tmp_path, MAKE_X, inputs=inputs)
@@ -248,6 +249,7 @@ def test_object_that_is_not_the_listed_one_is_detected(trade, tmp_path):
 
 
 def test_object_that_is_gone_is_bad_input(trade, tmp_path):
+    """F14."""
     layer = put_layer(tmp_path, "in.txt", b"right", "in", "txt")
     (tmp_path / "store/in.txt").unlink()
     graph = _graph(tmp_path, MAKE_X, inputs=[OF_SERIES[0]])
@@ -314,7 +316,8 @@ def test_nothing_is_deleted_by_a_worker(trade, tmp_path):
 def test_index_that_refuses_fails_the_order(error, failure, trade, tmp_path):
     graph = _graph(tmp_path, make_raster(tmp_path), outputs=INDEXED)
     order = an_order(a_source("S", 0), tile_graph=graph)
-    assert failed(trade(Index(error)), order).failure is failure
+    impatient = trade(Index(error), index_patience_s=0)
+    assert failed(impatient, order).failure is failure
     # The layer is stored and no manifest says so: the order can be carried out again.
     assert list(stored(tmp_path)) == ["demo/S/tiles/T/p1/20240101_T_x.tif"]
     assert carried_out(trade(Index()), order).message.layers
@@ -332,6 +335,7 @@ def test_graph_of_a_request_without_its_configuration_is_bad_input(trade, tmp_pa
 
 
 def test_order_carried_out_twice_gives_the_same_fact(trade, tmp_path):
+    """F14, F21, F22: inputs may be gone by then."""
     ran = f"open('{tmp_path}/ran', 'a').write('x')\n{make_raster(tmp_path)}"
     graph = _graph(tmp_path, ran, outputs=INDEXED)
     order = an_order(a_source("S", 0), tile_graph=graph)

@@ -3,8 +3,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +14,11 @@ import pytest
 from agents.worker.desk import Desk
 from streams.events import ProcessFailed
 from streams.failures import Failure
+from tests.disks import run_on_a_disk
 from tests.graphs import an_output
 from tests.processes import TASK, a_processor, an_index, tile_order
 from tests.system import is_running, wait_for
 from tests.trades import AREA, failed, left_behind, put_layer, stored
-
-ROOT = Path(__file__).parents[2]
 
 X = an_output(layer="x", extension="txt")
 
@@ -74,6 +71,7 @@ def told(fact: ProcessFailed, folder: Path, said: str = "begun") -> None:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_step_fails_with_its_class_and_keeps_what_it_said(ending, tmp_path):
+    """F18."""
     script, failure, says = ENDINGS[ending]
     order = tile_order(tmp_path, f"print('begun', flush=True)\n{script}", X)
     with a_processor(tmp_path) as trade:
@@ -109,6 +107,7 @@ def test_step_that_takes_too_long_is_ended_with_what_it_started(tmp_path):
 
 
 def test_step_that_needs_more_memory_than_it_may_fails(tmp_path):
+    """F31."""
     step = _step(tmp_path, "x = bytearray(10**9)", memory_mb=200)
     with a_processor(tmp_path) as trade:
         fact = failed(trade, tile_order(tmp_path, step, X))
@@ -232,19 +231,7 @@ def _on_a_full_disk(tmp_path: Path, script: str, extension: str = "txt") -> Any:
     """What a processor says whose work folder is on a disk of 8 MB."""
     small = tmp_path / "small"
     small.mkdir()
-    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
-    mounted = f"mount -t tmpfs -o size=8m none '{small}' && exec \"$@\""
-    program = [sys.executable, "-c", FULL, tmp_path, small, script, extension]
-    ended = subprocess.run(
-        [*words, mounted, "sh", *map(str, program)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout.splitlines()[-1])
+    return json.loads(run_on_a_disk(8, small, FULL, tmp_path, small, script, extension))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ METADATA = "<x><IMAGE_FILE>G/IMG_DATA/T31TDH_B{0}</IMAGE_FILE></x>"
 
 
 def test_sentinel1_has_every_file_of_its_manifest(tmp_path):
+    """F32."""
     (tmp_path / "P.SAFE/m").mkdir(parents=True)
     with pytest.raises(DamagedProduct, match=r"manifest\.safe missing"):
         check(RADAR, tmp_path)
