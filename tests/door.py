@@ -2,15 +2,14 @@
 """A door in front of an object store, shut when a worker is to be held on its way."""
 
 import http.client
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote, urlsplit
-
-# A client that was killed meanwhile does not want its answer any more.
-_GONE = (BrokenPipeError, ConnectionResetError)
 
 _OF_CONNECTION = ("connection", "transfer-encoding")
 
@@ -66,13 +65,21 @@ def door(server: str) -> Iterator[Door]:
     """A door in front of a server."""
     made = Door(server)
     handler = type("Handler", (_Handler,), {"door": made})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as porter:
-        porter.daemon_threads = True
+    with _Porter(("127.0.0.1", 0), handler) as porter:
         made.url = f"http://127.0.0.1:{porter.server_address[1]}"
         threading.Thread(target=porter.serve_forever, daemon=True).start()
         yield made
         made.open()
         porter.shutdown()
+
+
+class _Porter(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *of: Any) -> None:
+        """A client that was killed meanwhile is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*of)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -95,16 +102,12 @@ class _Handler(BaseHTTPRequestHandler):
         if shut is not None:
             self._wait(shut, path)
             return
-        try:
-            self.send_response_only(status)
-            for name, value in headers:
-                if name.lower() not in _OF_CONNECTION:
-                    self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-            self.wfile.flush()
-        except _GONE:
-            self.close_connection = True
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in _OF_CONNECTION:
+                self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
 

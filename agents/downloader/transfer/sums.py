@@ -52,6 +52,7 @@ class Summing:
         self._partial = partial
         self._hash = _new(algorithm) if algorithm else None
         self._at = 0
+        self._block = memoryview(b"")
         self._more = Condition()
         self._ended = False
         self._closed = False
@@ -104,15 +105,18 @@ class Summing:
     def _compute(self) -> None:
         """Everything that is there: whole blocks, at the end the rest too."""
         assert self._hash is not None
-        # One buffer: memory that is new for each block is cleared by the system first,
-        # which took as long as the checksum.
-        block = memoryview(bytearray(_BLOCK))
+        if not self._block:
+            # One for all: memory that is new for each block is cleared by the system
+            # first, which took as long as the checksum.
+            size = self._partial.size
+            length = _BLOCK if size < 0 else min(size, _BLOCK)
+            self._block = memoryview(bytearray(length))
         while not self._closed and (self._ended or self._has_more()):
             left = self._partial.contiguous - self._at
-            size = self._partial.read(self._at, block[: min(_BLOCK, left)])
+            size = self._partial.read(self._at, self._block[:left])
             if not size:
                 return
-            self._hash.update(block[:size])
+            self._hash.update(self._block[:size])
             self._at += size
 
 
