@@ -70,9 +70,9 @@ screenshots: setup ## each page of the operator's page: light, dark, phone (need
 vendor: setup ## fetch again what the page carries of others, and check it (needs npm)
 	@$(PYTHON) -m agents.gateway.page.vendor
 
-test-windows: setup ## kill workers until each window between order and commit was hit REPEATS times (20)
-	@INGESTER_TEST_REPEATS=$(or $(REPEATS),20) $(PYTHON) -m pytest -q -s -k each_window \
-	  tests/acceptance/test_chaos.py
+test-windows: setup ## kill workers REPEATS times (20) in each window between order and commit
+	@INGESTER_TEST_REPEATS=$(or $(REPEATS),20) $(PYTHON) -m pytest -q -s \
+	  tests/acceptance/test_windows.py
 
 format: setup ## format and mend what can be mended
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Downloads: from the object store and from a web server, against raw transfers.
 
-One product of SIZE bytes (1 GiB) and FILES small ones (500 of 64 KiB), from the
+One product of SIZE bytes (1 GiB) and FILES small ones (1,000 of 64 KiB), from the
 embedded object store and from a web server on the loopback, through the provider as the
 downloader runs it: received in parts, checksum compared, put in its place. Then the
 whole way, with the upload into the store. Peers run in the same minute on the same
 files: curl, the minio client, and, where PEERS names a Python that has them, boto3 and
-eodag's kind of transfer (requests, one stream).
+eodag. These say themselves how long they took: the start of their process is not
+counted. Seconds of processor are told too, of the client alone: they say more on a
+machine that others use.
 """
 
 import hashlib
@@ -19,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,6 +34,7 @@ import urllib3
 
 from agents.downloader.provider import Errand
 from agents.downloader.providers import url
+from agents.downloader.providers.remote import Lot, made
 from agents.worker.desk import Desk
 from agents.worker.room import Room
 from benchmarks.servers import own_system
@@ -40,13 +43,19 @@ from infra.minio.store import S3Store, open_store
 from streams.model import Scene
 
 SIZE = int(os.environ.get("SIZE", str(1 << 30)))
-FILES = int(os.environ.get("FILES", "500"))
+FILES = int(os.environ.get("FILES", "1000"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 SMALL = 64 << 10
 
+_SMALL_FILES = [f"small/{number:04}.bin" for number in range(FILES)]
+
 SCENE = Scene("product", "x", datetime(2024, 1, 1, tzinfo=UTC))
 
-Way = Callable[[Path], object]
+Spent = tuple[float, float]
+"""Seconds, and seconds of processor."""
+
+Way = Callable[[Path], Spent | None]
+"""Downloads into a folder; may say itself what it spent."""
 
 
 def main() -> None:
@@ -80,8 +89,8 @@ def _make(served: Path) -> str:
             part = number.to_bytes(8) + block[8:]
             digest.update(part)
             file.write(part)
-    for number in range(FILES):
-        (served / "small" / f"{number:04}.bin").write_bytes(block[:SMALL])
+    for name in _SMALL_FILES:
+        (served / name).write_bytes(block[:SMALL])
     return digest.hexdigest()
 
 
@@ -106,11 +115,15 @@ class _Files(BaseHTTPRequestHandler):
         if wanted[0]:
             self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
         self.end_headers()
+        if self.command == "HEAD":
+            return
         with path.open("rb") as file:
             while start < end:
                 start += os.sendfile(
                     self.connection.fileno(), file.fileno(), start, end - start
                 )
+
+    do_HEAD = do_GET  # eodag asks for sizes first
 
 
 @contextmanager
@@ -147,11 +160,24 @@ def _upload(served: Path, options: dict[str, str], bucket: str) -> None:
         client.fput_object(bucket, key, str(file), part_size=16 << 20)
 
 
+def _errand(into: Path) -> Errand:
+    node = into.parent / "node"
+    return Errand("bench", Desk(), node / ".kept" / "t", node, Room(), "bench")
+
+
 def _ours(options: dict[str, str], into: Path, metadata: dict[str, str]) -> None:
-    desk, node = Desk(), into.parent / "node"
-    errand = Errand("bench", desk, node / ".kept" / "t", node, Room(), "bench")
     scene = replace(SCENE, metadata=metadata)
-    url.make(options).fetch(scene, into, errand)
+    url.make(options).fetch(scene, into, _errand(into))
+
+
+def _ours_many(options: dict[str, str], web: str, into: Path) -> None:
+    """A product of which a catalogue lists every file, as Landsat's."""
+    lots = [Lot(f"{web}/{name}") for name in _SMALL_FILES]
+
+    def locate(scene: Scene, errand: Errand) -> Iterator[Sequence[Lot]]:
+        yield lots
+
+    made(locate, options).fetch(SCENE, into, _errand(into))
 
 
 def _curl(source: str, into: Path) -> None:
@@ -161,8 +187,8 @@ def _curl(source: str, into: Path) -> None:
 def _curls(web: str, into: Path) -> None:
     """All small files by one curl, connections kept, eight at a time."""
     lines = [
-        f'url = "{web}/small/{n:04}.bin"\noutput = "{into}/{n:04}.bin"\n'
-        for n in range(FILES)
+        f'url = "{web}/{name}"\noutput = "{into / Path(name).name}"\n'
+        for name in _SMALL_FILES
     ]
     argv = ["curl", "-sf", "--parallel", "--parallel-max", "8", "-K", "-"]
     subprocess.run(argv, check=True, input="".join(lines), text=True)
@@ -175,28 +201,67 @@ def _minio(options: dict[str, str], bucket: str, prefix: str, into: Path) -> Non
         client.fget_object(bucket, item.object_name, str(target))
 
 
-def _peer(code: str, *arguments: str) -> None:
-    subprocess.run([os.environ["PEERS"], "-c", code, *arguments], check=True)
+def _peer(code: str, *arguments: str) -> Spent:
+    argv = [os.environ["PEERS"], "-c", _CLOCK + code + _SAY, *arguments]
+    said = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
+    seconds, processor = map(float, said.split()[-2:])
+    return seconds, processor
 
+
+# What a peer imports is imported before the clock starts: `begin()` is called by it.
+_CLOCK = """
+import json, sys, time
+def begin():
+    global t, c
+    t, c = time.monotonic(), time.process_time()
+"""
+
+_SAY = """
+print(time.monotonic() - t, time.process_time() - c)
+"""
 
 _BOTO3 = """
-import json, sys, boto3
-from pathlib import Path
+import boto3
 from boto3.s3.transfer import TransferConfig
 o = json.loads(sys.argv[1])
+begin()
 s3 = boto3.client("s3", endpoint_url=o["endpoint"], aws_access_key_id=o["access_key"],
     aws_secret_access_key=o["secret_key"], region_name="us-east-1")
 s3.download_file(sys.argv[2], "product.bin", sys.argv[3] + "/product.bin",
     Config=TransferConfig(max_concurrency=4, multipart_chunksize=32 << 20))
 """
 
-# As eodag 4.10 reads a body: one stream of requests, blocks of 64 KiB.
-_REQUESTS = """
-import sys, requests
-with requests.get(sys.argv[1], stream=True) as answer, open(sys.argv[2], "wb") as file:
-    for block in answer.iter_content(chunk_size=64 * 1024):
-        file.write(block)
+_EODAG = """
+from eodag.api.product import EOProduct
+from eodag.config import PluginConfig
+from eodag.plugins.authentication.aws_auth import AwsAuth
+from eodag.plugins.download.aws import AwsDownload
+from eodag.plugins.download.http import HTTPDownload
+o, into = json.loads(sys.argv[1]), sys.argv[2]
+def config(**values):
+    made = PluginConfig()
+    made.__dict__.update(values, output_dir=into, extract=False)
+    return made
+product = EOProduct("peer", {"id": "P", "title": "P", "geometry": "POINT (0 0)",
+    "eodag:download_link": o["link"]}, collection="X")
+product.assets.update({name: {"href": name} for name in o["assets"]})
+if o["link"].startswith("s3:"):
+    keys = {"aws_access_key_id": o["access_key"],
+        "aws_secret_access_key": o["secret_key"]}
+    auth = AwsAuth("peer", config(s3_endpoint=o["endpoint"], credentials=keys))
+    plugin = AwsDownload("peer", config(products={}))
+else:
+    auth, plugin = None, HTTPDownload("peer", config(products={}))
+begin()
+product.register_downloader(plugin, auth)
+plugin.download(product, auth=None)
 """
+
+
+def _eodag(link: str, assets: Sequence[str], more: dict[str, str], into: Path) -> Spent:
+    """eodag's own plug-ins, as its users get them."""
+    asked = json.dumps({"link": link, "assets": assets, **more})
+    return _peer(_EODAG, asked, str(into))
 
 
 def _ways(
@@ -222,44 +287,58 @@ def _ways(
             "ours, no checksum": lambda into: _ours(of_s3, into, {}),
             "minio client": partial(_minio, options, bucket, "product.bin"),
         },
+        "small files of the web": {
+            "ours": partial(_ours_many, {**of_web, "parallel": "8"}, web),
+            "curl, 8 at once": partial(_curls, web),
+        },
         "small files of the store": {
             "ours": lambda into: _ours(small, into, {}),
             "minio client": partial(_minio, options, bucket, "small/"),
         },
     }
     if os.environ.get("PEERS"):
-        target = "product.bin"
-        ways["web"]["requests, one stream"] = lambda into: _peer(
-            _REQUESTS, f"{web}/product.bin", str(into / target)
-        )
+        product, folder = f"{web}/product.bin", f"s3://{bucket}/small/"
+        files = [f"{web}/{name}" for name in _SMALL_FILES]
+        ways["web"]["eodag"] = partial(_eodag, product, [], {})
         ways["store"]["boto3, 4 threads"] = lambda into: _peer(
             _BOTO3, json.dumps(options), bucket, str(into)
         )
+        ways["small files of the web"]["eodag"] = partial(_eodag, web, files, {})
+        ways["small files of the store"]["eodag"] = partial(_eodag, folder, [], options)
     return ways
 
 
 def _compare(
     ways: dict[str, dict[str, Way]], folder: Path
-) -> dict[str, dict[str, list[float]]]:
-    """Seconds of each round of each way, in turn, so that a slow minute hits all."""
-    seconds: dict[str, dict[str, list[float]]] = {}
+) -> dict[str, dict[str, list[Spent]]]:
+    """What each round of each way spent, in turn: a slow minute hits all."""
+    spent: dict[str, dict[str, list[Spent]]] = {}
     for task, some in ways.items():
-        seconds[task] = {name: [] for name in some}
+        spent[task] = {name: [] for name in some}
         for _ in range(ROUNDS):
             for name, way in some.items():
                 into = folder / "into"
                 into.mkdir()
-                begin = time.monotonic()
-                way(into)
-                seconds[task][name].append(time.monotonic() - begin)
+                begin, processor = time.monotonic(), _processor()
+                said = way(into)
+                here = time.monotonic() - begin, _processor() - processor
+                spent[task][name].append(said or here)
                 _check(task, into)
                 shutil.rmtree(into)
-    return seconds
+    return spent
+
+
+def _processor() -> float:
+    """Seconds of processor of this process and of those that it waited for."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _check(task: str, into: Path) -> None:
     """A way that lost something was not a download."""
-    sizes = [file.stat().st_size for file in into.rglob("*.bin")]
+    # eodag gives a product the name of its scene.
+    files = [f for f in into.rglob("*") if f.is_file() and f.parent.name[0] != "."]
+    sizes = [file.stat().st_size for file in files]
     expected = [SMALL] * FILES if task.startswith("small") else [SIZE]
     assert sizes == expected, (task, sizes[:3])
 
@@ -286,27 +365,34 @@ def _whole(
 
 
 def _report(
-    results: dict[str, dict[str, list[float]]], whole: tuple[float, float]
+    results: dict[str, dict[str, list[Spent]]], whole: tuple[float, float]
 ) -> None:
-    print(f"{'task':28}{'way':24}{'seconds':>9}{'MB/s':>8}{'of the fastest':>16}")
+    print(
+        f"{'task':26}{'way':20}{'seconds':>9}{'MB/s':>7}{'CPU s':>8}"
+        f"{'of the fastest':>16}"
+    )
     shares = {}
     for task, some in results.items():
         size = SMALL * FILES if task.startswith("small") else SIZE
-        raw = min(median(s) for n, s in some.items() if not n.startswith("ours"))
-        for name, seconds in some.items():
-            taken = median(seconds)
+        taken = {name: median(s for s, _ in spent) for name, spent in some.items()}
+        raw = min(s for name, s in taken.items() if not name.startswith("ours"))
+        for name, spent in some.items():
             print(
-                f"{task:28}{name:24}{taken:9.2f}{size / taken / 1e6:8.0f}"
-                f"{raw / taken:16.0%}"
+                f"{task:26}{name:20}{taken[name]:9.2f}{size / taken[name] / 1e6:7.0f}"
+                f"{median(c for _, c in spent):8.2f}{raw / taken[name]:16.0%}"
             )
-            if name.startswith("ours") and name != "ours, no checksum":
-                shares[task.split()[0]] = raw / taken
+        ours = taken.get("ours") or taken["ours, MD5 compared"]
+        shares[task.replace(" files of the ", "_")] = raw / ours
+        if "eodag" in taken:
+            shares[f"{task.replace(' files of the ', '_')}_eodag"] = (
+                taken["eodag"] / ours
+            )
     print(f"fetch, verify, store: {whole[0]:.2f} s; curl and upload: {whole[1]:.2f} s")
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"RESULT size={SIZE} files={FILES} web={shares['web']:.2f} "
-        f"store={shares['store']:.2f} small={shares['small']:.2f} "
-        f"whole={whole[1] / whole[0]:.2f} threads={threading.active_count()} "
+        f"RESULT size={SIZE} files={FILES} "
+        + "".join(f"{name}={share:.2f} " for name, share in shares.items())
+        + f"whole={whole[1] / whole[0]:.2f} threads={threading.active_count()} "
         f"peak_mb={peak_mb:.0f}"
     )
 

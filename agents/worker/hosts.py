@@ -91,13 +91,14 @@ class Pools:
 
     def __init__(self, at_once: int = 10) -> None:
         self._at_once = at_once
+        self._proxies = getproxies()
         self._direct = urllib3.PoolManager(retries=False, maxsize=at_once)
         self._proxied: dict[str, urllib3.ProxyManager] = {}
 
     def of(self, url: str) -> urllib3.PoolManager:
         """What carries requests to a URL."""
         parts = urlsplit(url)
-        proxy = getproxies().get(parts.scheme)
+        proxy = self._proxies.get(parts.scheme)
         if not proxy or proxy_bypass(parts.hostname or ""):
             return self._direct
         if proxy not in self._proxied:

@@ -139,6 +139,21 @@ def test_next_attempt_goes_on_where_the_last_one_ended(origin, into, tmp_path):
     assert origin.sent == len(BODY)
 
 
+def test_file_that_does_not_come_leaves_no_thread_behind(origin, into, tmp_path):
+    large = content(6 << 20)
+    origin.files["P.bin"] = large
+    origin.faults = ["cut 0.9"] + ["503"] * 9
+    link = {"download_link": f"{origin.url}/P.bin"}
+    scene = replace(SCENE, metadata={**link, "md5": hashlib.md5(large).hexdigest()})
+    before = set(threading.enumerate())
+    with pytest.raises(ProviderError):
+        url.make({**QUICK, "part_bytes": str(8 << 20)}).fetch(
+            scene, into, errand(tmp_path)
+        )
+    left = set(threading.enumerate()) - before
+    assert not [thread for thread in left if thread.name == "checksum"]
+
+
 def test_file_that_changed_meanwhile_is_begun_anew(origin, into, tmp_path):
     origin.faults = ["cut 0.5"] + ["503"] * 9
     with pytest.raises(ProviderError):

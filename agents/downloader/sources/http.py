@@ -159,7 +159,8 @@ class HttpSource:
     def _once(
         self, url: str, headers: Mapping[str, str], method: str, body: bytes | None
     ) -> urllib3.BaseHTTPResponse:
-        time.sleep(pace_of(url).turn(self._manners.per_second))
+        if wait_s := pace_of(url).turn(self._manners.per_second):
+            time.sleep(wait_s)
         try:
             return self._pools.of(url).request(
                 method,

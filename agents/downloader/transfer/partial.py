@@ -45,6 +45,8 @@ class Partial:
         self.done = 0
         """Bytes that are there."""
         self._saved = 0
+        self._written = ""
+        """The state as it was saved last."""
         self._first = 0
         self._load()
         self._descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600)
@@ -78,15 +80,17 @@ class Partial:
         self._state.unlink(missing_ok=True)
         self.size, self.tag, self.spans = -1, "", []
         self.done = self._saved = self._first = 0
+        self._written = ""
 
     def begin(self, size: int, tag: str, part: int) -> None:
         """A file of this size, received in parts; nothing of it is there."""
+        # What a process left that was killed before it saved anything may be longer.
+        os.ftruncate(self._descriptor, 0)
         self.size, self.tag = size, tag
         self.spans = [
             Span(start, min(start + part, size), start)
             for start in range(0, size, part)
         ] or [Span(0, size, 0)]
-        self.save()
 
     def write(self, span: Span, block: bytes) -> None:
         """The next bytes of a span."""
@@ -102,24 +106,26 @@ class Partial:
             self._saved = self.done
         self.save()
 
-    def read(self, at: int, length: int) -> bytes:
-        """Bytes that are there."""
-        return os.pread(self._descriptor, length, at)
+    def read(self, at: int, into: memoryview) -> int:
+        """Bytes that are there; how many."""
+        return os.preadv(self._descriptor, [into], at)
 
     def end(self, span: Span) -> None:
         """The end of a file that had no size is where it ended."""
         span.end = self.size = span.at
 
     def save(self) -> None:
-        """Write down what is there, if anything is."""
+        """Write down what is there, if anything is that was not yet."""
         with self._lock:
-            if not self.spans:
+            spans = [[span.start, span.end, span.at] for span in self.spans]
+            state = json.dumps({"size": self.size, "tag": self.tag, "spans": spans})
+            # Of a small file the state costs as much as the file.
+            if not spans or state == self._written:
                 return
             aside = self._state.with_suffix(".new")
-            spans = [[span.start, span.end, span.at] for span in self.spans]
-            state = {"size": self.size, "tag": self.tag, "spans": spans}
-            aside.write_text(json.dumps(state))
+            aside.write_text(state)
             os.replace(aside, self._state)
+            self._written = state
 
     def close(self) -> None:
         """Nothing more is written or read."""

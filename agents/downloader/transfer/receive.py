@@ -71,7 +71,8 @@ class Receiver:
             received = _File(self, source, uri, expected, partial)
             self._count(partial.done)
             try:
-                received.get()
+                with closing(received):
+                    received.get()
             except OSError as error:
                 if error.errno not in NodeExhausted.ERRNOS:
                     raise
@@ -136,6 +137,12 @@ class _File:
                     raise
                 again = False
 
+    def close(self) -> None:
+        """Nobody reads the file any more."""
+        if self._summing is not None:
+            self._summing.close()
+            self._summing = None
+
     def _patiently(self) -> None:
         failures, best = 0, self._partial.done
         while not self._partial.complete:
@@ -197,6 +204,7 @@ class _File:
         self._told = dict(opened.sums)
         if span is not None:
             if self._is_same(opened) and opened.start == span.at:
+                self._sum()
                 return span
             self._forget()
         if opened.start != 0:
@@ -210,6 +218,7 @@ class _File:
         whole = opened.end in (-1, opened.size)
         part = opened.size if whole else self._manners.part_bytes
         partial.begin(opened.size, opened.tag, max(part, 1))
+        self._sum()
         return partial.spans[0]
 
     def _is_same(self, opened: Opened) -> bool:
@@ -218,8 +227,8 @@ class _File:
     def _forget(self) -> None:
         """What is there is thrown away."""
         self._by._count(-self._partial.done)
+        self.close()
         self._partial.forget()
-        self._summing = None
 
     def _all(self, opened: Opened, span: Span, left: deque[Span]) -> None:
         """Every part, by as many connections as may be.
@@ -264,6 +273,7 @@ class _File:
     def _copy(self, opened: Opened, span: Span, stop: Event) -> None:
         """The opened bytes into their span."""
         watch = _Watch(self._manners, self._shown)
+        summing = self._sum()
         for block in opened.blocks():
             if stop.is_set():
                 raise _Stopped
@@ -273,7 +283,7 @@ class _File:
                 raise ProviderError(f"{self._shown}: more bytes than asked for")
             self._partial.write(span, block)
             self._by._count(len(block))
-            self._follow()
+            summing.follow()
             # Last: what has come is kept, whatever the time.
             watch.count(len(block))
             self._by._may_go_on(self._uri)
@@ -301,17 +311,17 @@ class _File:
 
     # -- verifying
 
-    def _follow(self) -> None:
+    def _sum(self) -> Summing:
+        """What computes the checksum; begins with the first bytes."""
         if self._summing is None:
             algorithm, _ = self._expected.best(self._told)
             self._summing = Summing(self._partial, algorithm)
-        self._summing.follow()
+        return self._summing
 
     def _verify(self) -> None:
         algorithm, wanted = self._expected.best(self._told)
-        summing = self._summing or Summing(self._partial, algorithm)
-        size = self._partial.size
-        verified(self._shown, self._expected, size, algorithm, summing.end(), wanted)
+        digits, size = self._sum().end(), self._partial.size
+        verified(self._shown, self._expected, size, algorithm, digits, wanted)
 
 
 def _says_little(error: BaseException) -> tuple[int, float]:

@@ -52,20 +52,23 @@ class Summing:
         self._partial = partial
         self._hash = _new(algorithm) if algorithm else None
         self._at = 0
+        self._block = memoryview(b"")
         self._more = Condition()
         self._ended = False
+        self._closed = False
         self._thread: Thread | None = None
 
     def follow(self) -> None:
         """Some more bytes are there."""
-        if self._hash is None:
+        # Waking a thread for each block that comes costs more than the block.
+        if self._hash is None or not self._has_more():
             return
-        if self._thread is None:
-            if self._partial.contiguous < _ASIDE:
-                return
-            self._thread = Thread(target=self._run, name="checksum", daemon=True)
-            self._thread.start()
         with self._more:
+            if self._thread is None:
+                if self._partial.contiguous < _ASIDE:
+                    return
+                self._thread = Thread(target=self._run, name="checksum", daemon=True)
+                self._thread.start()
             self._more.notify()
 
     def end(self) -> str:
@@ -80,22 +83,41 @@ class Summing:
         self._compute()
         return str(self._hash.hexdigest())
 
+    def close(self) -> None:
+        """Nothing more is read of the file. Can be called again."""
+        with self._more:
+            self._closed = True
+            self._more.notify()
+        if self._thread is not None:
+            self._thread.join()
+
     def _run(self) -> None:
-        while not self._ended:
+        while not (self._ended or self._closed):
             with self._more:
-                self._more.wait_for(self._has_more)
+                self._more.wait_for(
+                    lambda: self._ended or self._closed or self._has_more()
+                )
             self._compute()
 
     def _has_more(self) -> bool:
-        return self._ended or self._partial.contiguous - self._at >= _BLOCK
+        return self._partial.contiguous - self._at >= _BLOCK
 
     def _compute(self) -> None:
+        """Everything that is there: whole blocks, at the end the rest too."""
         assert self._hash is not None
-        while block := self._partial.read(
-            self._at, min(_BLOCK, self._partial.contiguous - self._at)
-        ):
-            self._hash.update(block)
-            self._at += len(block)
+        if not self._block:
+            # One for all: memory that is new for each block is cleared by the system
+            # first, which took as long as the checksum.
+            size = self._partial.size
+            length = _BLOCK if size < 0 else min(size, _BLOCK)
+            self._block = memoryview(bytearray(length))
+        while not self._closed and (self._ended or self._has_more()):
+            left = self._partial.contiguous - self._at
+            size = self._partial.read(self._at, self._block[:left])
+            if not size:
+                return
+            self._hash.update(self._block[:size])
+            self._at += size
 
 
 def verified(
