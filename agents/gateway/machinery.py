@@ -8,10 +8,10 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
-from agents.gateway.answers import (
+from agents.gateway.answers import Problem
+from agents.gateway.answers_machinery import (
     DeadLetterPage,
     GroupAnswer,
-    Problem,
     ProviderAnswer,
     Sent,
     TopicAnswer,
