@@ -169,6 +169,24 @@ class AttemptAnswer(BaseModel):
     log: str = Field(description="Address of what its steps said; empty: nothing.")
 
 
+class ProgressAnswer(BaseModel):
+    """What a worker said last of the attempt that it is busy with."""
+
+    attempt: int
+    worker: str
+    step: str = Field(description="What it does now.")
+    done_bytes: int
+    total_bytes: int = Field(description="0: unknown.")
+    at: datetime
+
+
+class LogAnswer(BaseModel):
+    """The end of what the steps of an attempt said."""
+
+    text: str
+    size_bytes: int = Field(description="Of the whole.")
+
+
 class AskedAnswer(BaseModel):
     """What an operator asked; `refusal` is empty when it was granted."""
 
@@ -281,6 +299,10 @@ class Outline(BaseModel):
 
     area: str
     requests: list[OutlineRequest]
+    unknown: int = Field(
+        description="Requests accepted before the read model kept what they asked for; "
+        "`ingester rebuild projector` reads it from the log."
+    )
 
 
 class ExplanationAnswer(BaseModel):

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from agents.gateway.answers import ProgressAnswer
+
 
 class TopicAnswer(BaseModel):
     """A topic."""
@@ -51,6 +53,7 @@ class RunningAnswer(BaseModel):
     attempt: int
     worker: str
     started_at: datetime
+    progress: ProgressAnswer | None = None
 
 
 class WaitingAnswer(BaseModel):
