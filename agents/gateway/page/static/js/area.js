@@ -13,6 +13,7 @@ const TABS = {
   map: ["Map", () => import("./map.js")],
   chains: ["Chains", () => import("./chains.js")],
   time: ["Time machine", () => import("./time.js")],
+  storage: ["Storage", () => import("./storage.js")],
 };
 
 /** The area of that name. */
