@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 import urllib3
 from axe_playwright_python.sync_playwright import Axe
@@ -330,6 +331,15 @@ def test_storage_is_told_with_its_reasons(window, serving):
     page.get_by_text("Each object").click()
     expect(page.get_by_role("region", name="Objects")).to_contain_text("quicklook")
     check_accessible(page)
+
+
+def test_what_the_read_model_lacks_of_an_older_area_is_told(window, serving):
+    serving.write(*an_area("older", 1))
+    wait_for(lambda: serving.gateway.area("older"))
+    with psycopg.connect(serving.environment["INGESTER_POSTGRES_DSN"]) as database:
+        database.execute("delete from ingester.outline where area = 'older'")
+    page = window.open("#/area/older/map")
+    expect(page.locator(".note")).to_contain_text("ingester rebuild projector")
 
 
 def test_chains_are_walked_by_keys(window):
