@@ -21,7 +21,7 @@ from agents.commands.demo.request import request_document
 from benchmarks.servers import own_system
 from infra.kafka.writer import Writer
 from streams.codec import pack
-from streams.events import AreaPaused, IngestionRefused
+from streams.events import AreaPaused, Event, IngestionRefused
 from streams.model import process_task
 from streams.payload import read_payload
 from streams.topics import TASKS, key_of
@@ -84,7 +84,7 @@ def furnished() -> Iterator[System]:
         writer = Writer(system.kafka)
         writer.write(pack(TASKS.name, key_of(fact.message), fact) for fact in told)
         refusal = "$.scene_graph_name: 'MyGraph', expected one of the shipped graphs"
-        others = [
+        others: list[Event] = [
             AreaPaused("jutland", "ann", "provider in maintenance"),
             IngestionRefused("alps", "i7", (refusal,), "ann"),
         ]
@@ -116,7 +116,7 @@ def _settle(page: Page, name: str) -> None:
         page.wait_for_selector(".quicklook canvas")
         page.get_by_text("Measures", exact=True).click()
         page.get_by_text("Where they come from").click()
-        page.get_by_text("Lineage").wait_for()
+        page.get_by_text("Lineage", exact=True).wait_for()
     if name == "chains":
         page.wait_for_selector(".legend .chip")
         page.locator("canvas").first.focus()
