@@ -42,7 +42,7 @@ function drawn(area, found, take, signal) {
             { label: "Storage" },
           )
         : nothing("Nothing is stored, and nothing should be."),
-      h("p", { class: "small soft" }, "Released objects are deleted by the janitor where it runs. Orphans are what no fact lists, as killed attempts leave it: ", h("code", {}, `ingester storage orphans ${area} --remove`), " deletes them."),
+      h("p", { class: "small soft gap" }, "Released objects are deleted by the janitor where it runs. Orphans are what no fact lists, as killed attempts leave it: ", h("code", {}, `ingester storage orphans ${area} --remove`), " deletes them."),
     ),
     objects > 0 && each(area, signal),
   ];

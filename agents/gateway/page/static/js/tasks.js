@@ -114,7 +114,7 @@ function drawPast(list, past, filters, skip = 0) {
     shown.length
       ? table(
           ["Task", "Status then", ["number", "Attempt"], "Previous", "Why"],
-          shown.map(([id, status, attempt, previous, , failure]) => [["small wide", h("a", { href: links.task(id) }, short(id))], chip(status), ["number", attempt || ""], ["small wide", previous && h("a", { href: links.task(previous) }, short(previous))], ["soft", failure]]),
+          shown.map(([id, status, attempt, previous, , failure]) => [["small wide task", h("a", { href: links.task(id) }, short(id))], chip(status), ["number", attempt || ""], ["small wide", previous && h("a", { href: links.task(previous) }, short(previous))], ["soft", failure]]),
           { label: "Tasks then" },
         )
       : nothing("No task like that then."),
@@ -136,7 +136,7 @@ function row(task, chosen, changed) {
   const why = task.failure ? `${task.failure}: ${task.message}` : task.message;
   return [
     ...(may("operate") ? [box] : []),
-    ["small wide", h("a", { href: links.task(task.id) }, short(task.id))],
+    ["small wide task", h("a", { href: links.task(task.id) }, short(task.id))],
     chip(task.status),
     ["day", day(task.acquired_at)],
     ["number", task.attempt || ""],

@@ -77,5 +77,5 @@ function changed({ task, before, after }) {
   for (const link of ["previous", "reference"]) {
     if (before && after && before[link] !== after[link]) more.push(`${link}: ${short(before[link]) || "none"} → ${short(after[link]) || "none"}`);
   }
-  return [h("a", { href: links.task(task) }, short(task)), said(before), said(after), ["soft wide", more.join("; ")]];
+  return [["small wide task", h("a", { href: links.task(task) }, short(task))], said(before), said(after), ["soft wide", more.join("; ")]];
 }
