@@ -117,6 +117,7 @@ def _settle(page: Page, name: str) -> None:
         page.get_by_text("Measures", exact=True).click()
         page.get_by_text("Where they come from").click()
         page.get_by_text("Lineage", exact=True).wait_for()
+        page.evaluate("scrollTo(0, 0)")
     if name == "chains":
         page.wait_for_selector(".legend .chip")
         page.locator("canvas").first.focus()

@@ -7,7 +7,7 @@ import { between, bytes, instant, lasting, many } from "./format.js";
 
 const AGAIN_MS = 2000;
 
-const PICTURES = new Set(["png", "jpg"]);
+export const PICTURES = new Set(["png", "jpg"]);
 
 /** Elements that outlive a redrawing: what was opened stays open, what was read stays. */
 export class Kept {

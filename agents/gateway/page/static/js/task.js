@@ -5,7 +5,7 @@ import { get, url } from "./api.js";
 import { chip, fill, h, table, toast } from "./dom.js";
 import { areaOf, between, bytes, day, instant, lasting, links, many, short } from "./format.js";
 import { following } from "./live.js";
-import { Kept, logOf, measures, progressOf, provenance, quicklooks } from "./results.js";
+import { Kept, PICTURES, logOf, measures, progressOf, provenance, quicklooks } from "./results.js";
 import { WISHES, wishOfTask } from "./wish.js";
 
 const KNOWN = new Set("id number area kind scene tile cell acquired_at status attempt countdown setbacks worker failure message started_at ended_at not_before previous reference ingestion layers attempts wishes".split(" "));
@@ -139,7 +139,7 @@ function inputs(near, task) {
   if (!found.length) return task.kind === "DOWNLOAD" ? h("p", {}, h("a", { href: links.area(task.area, "tasks", { text: task.scene, kind: "PROCESS" }) }, "Its tiles")) : h("p", { class: "soft" }, "Nothing: it begins its chain.");
   return table(
     ["As", "Task", "Status", ["number", "Layers"]],
-    found.map(([role, one]) => [["soft", role], h("a", { href: links.task(one.id) }, role === "scene" ? one.scene : `${one.tile} ${day(one.acquired_at)}`), chip(one.status), ["number", many(one.layers.length)]]),
+    found.map(([role, one]) => [["soft", role], ["wide", h("a", { href: links.task(one.id) }, role === "scene" ? one.scene : `${one.tile} ${day(one.acquired_at)}`)], chip(one.status), ["number", many(one.layers.length)]]),
     { label: "What it is built on" },
   );
 }
@@ -149,7 +149,7 @@ function layers(task, { kept, signal }) {
   return [
     table(
       ["Layer", "For", ["number", "Size"], "Address"],
-      task.layers.map((layer) => [h("span", { title: layer.uri }, `${layer.name}.${layer.extension}`), ["soft", purpose(layer)], ["number", bytes(layer.size_bytes)], copy(layer.uri)]),
+      task.layers.map((layer) => [["wide", h("span", { title: layer.uri }, `${layer.name}.${layer.extension}`)], ["soft", purpose(layer)], ["number", bytes(layer.size_bytes)], copy(layer.uri)]),
       { label: "Layers" },
     ),
     measures(task.layers),
@@ -159,6 +159,7 @@ function layers(task, { kept, signal }) {
 
 function purpose(layer) {
   if (layer.deleted_at) return `deleted ${day(layer.deleted_at)}`;
+  if (PICTURES.has(layer.extension)) return "people";
   return { CREATE: "later steps", INDEX: "readers", DESCRIBE: "catalogue" }[layer.action] ?? layer.action.toLowerCase();
 }
 

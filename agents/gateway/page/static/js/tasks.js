@@ -33,7 +33,7 @@ export async function show(root, area, query, signal) {
     made.value = filters[name];
     return h("label", {}, label, made);
   };
-  const text = h("input", { type: "search", value: filters.text, placeholder: "in id or message", data: { keep: "text" }, onchange: () => go({ text: text.value }) });
+  const text = h("input", { type: "search", value: filters.text, placeholder: "id, message", data: { keep: "text" }, onchange: () => go({ text: text.value }) });
 
   const drawActs = () => {
     if (past) return fill(acts);
