@@ -156,7 +156,7 @@ def main() -> None:
                 if look == "light" and name in _IN_DOCS:
                     _SHOWN.mkdir(exist_ok=True)
                     page.screenshot(
-                        path=str(_SHOWN / f"page-{name}.jpg"), type="jpeg", quality=70
+                        path=str(_SHOWN / f"page-{name}.jpg"), type="jpeg", quality=60
                     )
                 print(file)  # noqa: T201
             for one in window.wrong:

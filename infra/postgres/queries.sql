@@ -302,7 +302,7 @@ where
     and (%(like)s = '' or scene like %(like)s or id like %(like)s)
     and (
         %(text)s = ''
-        -- Half the time of "ilike".
+        -- A third less work than "ilike".
         or lower(id) like lower(%(text)s) or lower(message) like lower(%(text)s)
     )
 order by id
@@ -318,7 +318,7 @@ where
     and (%(like)s = '' or scene like %(like)s or id like %(like)s)
     and (
         %(text)s = ''
-        -- Half the time of "ilike".
+        -- A third less work than "ilike".
         or lower(id) like lower(%(text)s) or lower(message) like lower(%(text)s)
     )
 
