@@ -4,6 +4,7 @@
 They go to `.ingester/screenshots`; those that the documentation shows, also there.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +16,17 @@ from urllib.parse import quote
 
 from playwright.sync_api import Page
 
+from agents.commands.demo.products import make_products
+from agents.commands.demo.request import request_document
 from benchmarks.servers import own_system
 from infra.kafka.writer import Writer
 from streams.codec import pack
-from streams.events import AreaPaused, IngestionRefused
+from streams.events import AreaPaused, Event, IngestionRefused
+from streams.model import process_task
+from streams.payload import read_payload
 from streams.topics import TASKS, key_of
 from tests.areas import facts
 from tests.browser import Watched, chromium
-from tests.landsat import make_product
 from tests.scenery import scenery
 from tests.system import System
 from tests.tables import wait_until_projected
@@ -34,15 +38,21 @@ _SHOWN = _ROOT / "docs" / "images"
 AREA = "denmark-2023"
 FAILED = f"{AREA}/LC08_L1TP_196000_20230402_02_T1"
 
+REAL = "funen"
+"""An area that is truly ingested, of the demo's products."""
+_PRODUCT = "LC08_L1TP_196021_20230603_20230603_02_T1"
+
 PLACES = {
     "areas": "#/",
     "tasks": f"#/area/{AREA}/tasks",
     "map": f"#/area/{AREA}/map",
     "chains": f"#/area/{AREA}/chains",
     "time": f"#/area/{AREA}/time",
+    "storage": f"#/area/{REAL}/storage",
     "task": "#/task/" + quote(FAILED, safe=""),
+    "tile": "#/task/" + quote(process_task(REAL, _PRODUCT, _PRODUCT), safe=""),
     "machinery": "#/machinery",
-    "new": "#/new",
+    "new": f"#/new?from={REAL}",
 }
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -57,16 +67,14 @@ LOOKS: dict[str, dict[str, Any]] = {
     },
 }
 
-_IN_DOCS = {"areas", "map", "chains", "task", "time"}
+_IN_DOCS = {"areas", "map", "chains", "task", "tile", "time"}
 
 
 @contextmanager
 def furnished() -> Iterator[System]:
     """A system with areas to look at."""
     with TemporaryDirectory() as folder, own_system(Path(folder)) as system:
-        for day in ("20230502", "20230518", "20230603", "20230619"):
-            name = f"LC08_L1TP_196021_{day}_{day}_02_T1"
-            make_product(system.folder / "products", name, ["B1"])
+        _ingest(system)
         now = datetime.now(UTC)
         told = [
             *scenery(AREA, 40, 14, told=now),
@@ -76,20 +84,40 @@ def furnished() -> Iterator[System]:
         writer = Writer(system.kafka)
         writer.write(pack(TASKS.name, key_of(fact.message), fact) for fact in told)
         refusal = "$.scene_graph_name: 'MyGraph', expected one of the shipped graphs"
-        others = [
+        others: list[Event] = [
             AreaPaused("jutland", "ann", "provider in maintenance"),
             IngestionRefused("alps", "i7", (refusal,), "ann"),
         ]
         writer.write(facts(others))
-        system.start("projector", "catalogue", "downloader", "processor", "gateway")
         wait_until_projected(system)
         yield system
+
+
+def _ingest(system: System) -> None:
+    """Ingest the demo's products; the workflow then ends, and lets made-up areas be."""
+    list(make_products(system.folder / "products"))
+    system.environment["INGESTER_PROCESSOR_INDEXERS"] = "stac"
+    system.start("workflow", "catalogue", "downloader", "processor")
+    system.start("projector", "gateway")
+    document = json.dumps(request_document(REAL))
+    system.send(read_payload(document, request="i1", by="ann"))
+    system.wait_until_ended(REAL, timeout_s=600)
+    (workflow,) = [p for p in system.processes if p.name == "workflow"]
+    workflow.stop()
+    system.processes.remove(workflow)
 
 
 def _settle(page: Page, name: str) -> None:
     page.wait_for_selector("#live[data-state=live]")
     page.wait_for_selector("main h1")
-    page.wait_for_load_state("networkidle" if False else "load")
+    if name == "storage":
+        page.wait_for_selector("tbody")
+    if name == "tile":
+        page.wait_for_selector(".quicklook canvas")
+        page.get_by_text("Measures", exact=True).click()
+        page.get_by_text("Where they come from").click()
+        page.get_by_text("Lineage", exact=True).wait_for()
+        page.evaluate("scrollTo(0, 0)")
     if name == "chains":
         page.wait_for_selector(".legend .chip")
         page.locator("canvas").first.focus()
@@ -122,15 +150,13 @@ def main() -> None:
                 if name not in wanted:
                     continue
                 page = window.open(place)
-                if name == "new":
-                    page.reload()
                 _settle(page, name)
                 file = _FOLDER / f"{name}-{look}.png"
                 page.screenshot(path=str(file))
                 if look == "light" and name in _IN_DOCS:
                     _SHOWN.mkdir(exist_ok=True)
                     page.screenshot(
-                        path=str(_SHOWN / f"page-{name}.jpg"), type="jpeg", quality=70
+                        path=str(_SHOWN / f"page-{name}.jpg"), type="jpeg", quality=60
                     )
                 print(file)  # noqa: T201
             for one in window.wrong:

@@ -2,16 +2,13 @@
 """The gateway's door: one FastAPI application over the read model and the log."""
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -28,6 +25,7 @@ from agents.gateway import (
     history,
     machinery,
     registry,
+    results,
     sketch,
     stac,
     stac_search,
@@ -41,9 +39,11 @@ from agents.gateway.catalogue.asking import Catalogue
 from agents.gateway.catalogue.board import Board
 from agents.gateway.gate import Gate, Rules, is_loopback
 from agents.gateway.machinery import Fresh
+from agents.gateway.objects import StoredObjects
 from agents.gateway.page import files as page_files
 from agents.gateway.page import routes as page_routes
 from agents.gateway.pasts import Pasts
+from agents.gateway.pulses import Pulses
 from agents.gateway.rate import Rates
 from agents.gateway.reading import Desk
 from agents.gateway.reference import areas as reference_areas
@@ -57,7 +57,6 @@ from agents.settings import Settings
 from agents.worker.documents import Documents
 from agents.worker.equipment import open_stores
 from agents.worker.stock import stock_of
-from agents.worker.store import ObjectStore
 from infra.kafka.arealog import read_area_log
 from infra.kafka.cluster import AreaLog, Cluster
 from infra.kafka.connection import Connection, connection
@@ -67,15 +66,20 @@ from infra.postgres.dump import open_table
 from infra.postgres.migrate import migrate
 from infra.postgres.reader import ReadModelReader
 from streams.codec import pack
-from streams.envelope import Envelope
+from streams.envelope import Envelope, Record
 from streams.errors import BrokerError, IngesterError, InvalidRequest
 from streams.explain import Explanation
 from streams.explain import explain as explained
-from streams.topics import INVENTORY_PROGRESS, NOTICES, key_of, topic_of
+from streams.topics import (
+    INVENTORY_PROGRESS,
+    NOTICES,
+    PROGRESS,
+    Topic,
+    key_of,
+    topic_of,
+)
 
 _LOG = logger("gateway")
-
-_DOCUMENTS_REMEMBERED = 2000
 
 _BROKER_AGAIN_S = 5.0
 
@@ -94,6 +98,7 @@ _OF_THE_GATE: dict[int | str, dict[str, Any]] = {
 ROUTERS = (
     # Before the status: a task's id takes the rest of a path.
     explaining.router,
+    results.router,
     status.router,
     storage.router,
     sketch.router,
@@ -111,26 +116,6 @@ ROUTERS = (
     stac_search.router,
 )
 """Every route but those of `build` itself."""
-
-
-class StoredDocuments:
-    """JSON objects of the store, the recent ones remembered: they never change."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-        self._cached = lru_cache(_DOCUMENTS_REMEMBERED)(self._read)
-
-    async def read(self, uri: str) -> dict[str, Any]:
-        """The document under a URI."""
-        text = await asyncio.to_thread(self._cached, uri)
-        document: dict[str, Any] = json.loads(text)
-        return document
-
-    def _read(self, uri: str) -> bytes:
-        with TemporaryDirectory() as folder:
-            target = Path(folder, "document")
-            self._store.get(uri, target)
-            return target.read_bytes()
 
 
 class TaskLog:
@@ -163,7 +148,7 @@ def build(settings: Settings) -> FastAPI:
     kafka = connection(settings, "ingester-gateway")
     posting = _Posting(settings, kafka) if settings.gateway_webhooks else None
 
-    board = Board()
+    board, pulses = Board(), Pulses()
 
     async def position() -> int:
         return sum(row["next_offset"] for row in await model.fetch("positions"))
@@ -171,12 +156,9 @@ def build(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         await model.open()
-        threading.Thread(
-            target=_follow_inventories,
-            args=(kafka, board),
-            name="inventories",
-            daemon=True,
-        ).start()
+        # Inventories from the oldest that Kafka remembers; heartbeats come again soon.
+        _start_following(kafka, INVENTORY_PROGRESS, board.see, from_end=False)
+        _start_following(kafka, PROGRESS, pulses.see, from_end=True)
         if posting:
             posting.start()
         yield
@@ -193,7 +175,8 @@ def build(settings: Settings) -> FastAPI:
         responses=_OF_THE_GATE,
     )
     app.state.model = model
-    app.state.documents = StoredDocuments(open_stores(settings))
+    app.state.documents = StoredObjects(open_stores(settings))
+    app.state.pulses = pulses
     app.state.desk = Desk(
         TaskLog(kafka), model, lambda: datetime.now(UTC), settings.gateway_wait_s
     )
@@ -237,13 +220,24 @@ def _explainer(settings: Settings) -> Callable[[str], tuple[Explanation, ...]]:
     return explain
 
 
-def _follow_inventories(kafka: Connection, board: Board) -> None:
-    """Know where inventories stand, from the oldest that Kafka remembers."""
+def _start_following(
+    kafka: Connection, topic: Topic, see: Callable[[Record], None], *, from_end: bool
+) -> None:
+    args = (kafka, topic.name, see, from_end)
+    threading.Thread(target=_follow, args=args, name=topic.name, daemon=True).start()
+
+
+def _follow(
+    kafka: Connection, topic: str, see: Callable[[Record], None], from_end: bool
+) -> None:
+    """Hear every record of a topic, for ever."""
     while True:
         try:
             with TopicReader(kafka) as reader:
-                for record in reader.read(INVENTORY_PROGRESS.name, follow=True):
-                    board.see(record)
+                spans = reader.spans(topic) if from_end else []
+                begin = {span.partition: span.end for span in spans}
+                for record in reader.read(topic, follow=True, begin=begin):
+                    see(record)
         except BrokerError as error:
             # Reading goes on without Kafka; so does the gateway.
             _LOG.warning(str(error), action="broker_away")

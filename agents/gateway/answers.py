@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shapes of the gateway's own JSON answers."""
+"""Shapes of the gateway's own JSON answers: areas, tasks, wishes."""
 
 from datetime import datetime
 from typing import Any
@@ -169,6 +169,24 @@ class AttemptAnswer(BaseModel):
     log: str = Field(description="Address of what its steps said; empty: nothing.")
 
 
+class ProgressAnswer(BaseModel):
+    """What a worker said last of the attempt that it is busy with."""
+
+    attempt: int
+    worker: str
+    step: str = Field(description="What it does now.")
+    done_bytes: int
+    total_bytes: int = Field(description="0: unknown.")
+    at: datetime
+
+
+class LogAnswer(BaseModel):
+    """The end of what the steps of an attempt said."""
+
+    text: str
+    size_bytes: int = Field(description="Of the whole.")
+
+
 class AskedAnswer(BaseModel):
     """What an operator asked; `refusal` is empty when it was granted."""
 
@@ -281,6 +299,10 @@ class Outline(BaseModel):
 
     area: str
     requests: list[OutlineRequest]
+    unknown: int = Field(
+        description="Requests accepted before the read model kept what they asked for; "
+        "`ingester rebuild projector` reads it from the log."
+    )
 
 
 class ExplanationAnswer(BaseModel):
@@ -292,217 +314,3 @@ class ExplanationAnswer(BaseModel):
     why: list[str]
     change: list[str] = Field(description="What would change it.")
     waits_for: list[str]
-
-
-class Reading(BaseModel):
-    """How far the log was read."""
-
-    area: str
-    read: int
-    total: int
-
-
-class Mark(BaseModel):
-    """A part of an area's log."""
-
-    place: int = Field(description="Facts up to its end.")
-    at: datetime
-    took_s: float
-    facts: int
-    failed: int
-    done: int
-    asked: int = Field(description="Wishes of operators.")
-
-
-class HistoryAnswer(BaseModel):
-    """An area's log at a glance."""
-
-    area: str
-    facts: int
-    begins_at: datetime
-    ends_at: datetime
-    marks: list[Mark]
-
-
-class InstantAnswer(BaseModel):
-    """How an area stood."""
-
-    place: int
-    at: datetime | None
-    state: str
-    status: str
-    downloads: Counts
-    processes: Counts
-    columns: list[str]
-    tasks: list[list[Any]]
-
-
-class StandingAnswer(BaseModel):
-    """How a task stood."""
-
-    status: str
-    attempt: int
-    worker: str
-    failure: str
-    previous: str
-    reference: str
-
-
-class MovedAnswer(BaseModel):
-    """A task at two instants; null: it was not there."""
-
-    task: str
-    before: StandingAnswer | None
-    after: StandingAnswer | None
-
-
-class Moves(BaseModel):
-    """How many tasks went from one status to another; empty: not there."""
-
-    before: str
-    after: str
-    tasks: int
-
-
-class MovedPage(BaseModel):
-    """What changed between two places of an area's log."""
-
-    since: int
-    until: int
-    total: int
-    moves: list[Moves]
-    tasks: list[MovedAnswer]
-
-
-class FactShort(BaseModel):
-    """A fact in short."""
-
-    place: int = Field(description="How many facts the area had with it.")
-    partition: int
-    offset: int
-    time: datetime
-    type: str
-    task: str
-    brief: str
-
-
-class FactPage(BaseModel):
-    """Facts, the newest first."""
-
-    facts: list[FactShort]
-    next: int | None = Field(description="`before` of the next page; null: the last.")
-
-
-class FactAnswer(BaseModel):
-    """A fact, whole."""
-
-    place: int
-    partition: int
-    offset: int
-    id: str
-    time: datetime
-    source: str
-    type: str
-    value: dict[str, Any]
-
-
-class TopicAnswer(BaseModel):
-    """A topic."""
-
-    name: str
-    holds: str
-    writers: list[str]
-    readers: list[str]
-    partitions: int
-    records: int = Field(description="Kept now; of compacted topics more than keys.")
-
-
-class MemberAnswer(BaseModel):
-    """A member of a group."""
-
-    id: str
-    client: str
-    host: str
-    partitions: int
-
-
-class LagAnswer(BaseModel):
-    """Records that a group has not dealt with."""
-
-    topic: str
-    lag: int
-
-
-class GroupAnswer(BaseModel):
-    """A consumer group."""
-
-    name: str
-    state: str
-    members: list[MemberAnswer]
-    lags: list[LagAnswer]
-
-
-class RunningAnswer(BaseModel):
-    """An attempt that a worker has begun."""
-
-    id: str
-    area: str
-    kind: str
-    attempt: int
-    worker: str
-    started_at: datetime
-
-
-class WaitingAnswer(BaseModel):
-    """Orders that nobody has begun."""
-
-    area: str
-    kind: str
-    tasks: int
-
-
-class WorkersAnswer(BaseModel):
-    """What is being done, and what is to be."""
-
-    running: list[RunningAnswer]
-    waiting: list[WaitingAnswer]
-
-
-class ProviderAnswer(BaseModel):
-    """How a provider did in the last day."""
-
-    provider: str
-    tries: int
-    delivered: int
-    size_bytes: int
-    duration_s: float
-    last_at: datetime | None
-
-
-class DeadLetterAnswer(BaseModel):
-    """A record that could not be handled."""
-
-    place: str = Field(description="PARTITION@OFFSET of the dead letter.")
-    topic: str
-    partition: int
-    offset: int
-    key: str
-    value: str = Field(description="As text, cut when it is long.")
-    size_bytes: int
-    agent: str
-    cause: str
-    message: str
-    version: str
-
-
-class DeadLetterPage(BaseModel):
-    """Dead letters, the newest first."""
-
-    letters: list[DeadLetterAnswer]
-
-
-class Sent(BaseModel):
-    """A record that was sent again."""
-
-    place: str
-    topic: str

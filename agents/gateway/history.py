@@ -11,13 +11,13 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from agents.gateway.answers import (
+from agents.gateway.answers import Problem
+from agents.gateway.answers_history import (
     FactAnswer,
     FactPage,
     HistoryAnswer,
     InstantAnswer,
     MovedPage,
-    Problem,
     Reading,
 )
 from agents.gateway.pages import Limit

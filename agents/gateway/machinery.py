@@ -8,10 +8,10 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
-from agents.gateway.answers import (
+from agents.gateway.answers import Problem
+from agents.gateway.answers_machinery import (
     DeadLetterPage,
     GroupAnswer,
-    Problem,
     ProviderAnswer,
     Sent,
     TopicAnswer,
@@ -19,6 +19,7 @@ from agents.gateway.answers import (
 )
 from agents.gateway.gate import Operator
 from agents.gateway.reading import Model
+from agents.gateway.results import told
 from streams.orders import DeadLetter
 from streams.topics import TOPICS, Topic
 
@@ -105,11 +106,17 @@ async def groups(request: Request) -> Any:
 
 @router.get("/workers", response_model=WorkersAnswer)
 async def workers(
-    model: Model, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+    model: Model,
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Any:
     """What workers are busy with, the longest first; orders that nobody has begun."""
+    running = await model.fetch("running_tasks", {"limit": limit})
     return {
-        "running": await model.fetch("running_tasks", {"limit": limit}),
+        "running": [
+            {**row, "progress": told(request, row["id"], row["attempt"])}
+            for row in running
+        ],
         "waiting": await model.fetch("waiting_orders"),
     }
 

@@ -22,10 +22,18 @@ class ReadModel(Protocol):
 
 
 class Documents(Protocol):
-    """Small JSON objects of the object store. They never change."""
+    """Small objects of the object store. They never change."""
 
     async def read(self, uri: str) -> dict[str, Any]:
-        """The document under a URI."""
+        """The JSON document under a URI."""
+        ...
+
+    async def content(self, uri: str) -> bytes:
+        """An object's bytes.
+
+        Raises:
+            ObjectNotFound: there is none.
+        """
         ...
 
 

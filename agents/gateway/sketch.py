@@ -30,8 +30,10 @@ async def outline(name: str, model: Model) -> Any:
     if not await model.fetch("find_area", (name,)):
         raise HTTPException(404, f"area '{name}': nothing was ever accepted for it")
     found = await model.fetch("area_outlines", (name,))
+    unknown = await model.fetch("unknown_outlines", {"area": name})
     return {
         "area": name,
+        "unknown": unknown[0]["requests"],
         "requests": [{**row, "geometry": json.loads(row["geometry"])} for row in found],
     }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Areas and tasks as JSON, from the read model."""
 
-import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -131,12 +131,8 @@ async def tasks(
         "like": like(pattern),
         "text": containing(text) if text else "",
     }
-    # Both look through the area when a text is wanted: at the same time.
-    found, counted = await asyncio.gather(
-        model.fetch("page_tasks", filters | {"after": after, "limit": limit}),
-        model.fetch("count_tasks", filters),
-    )
-    total = counted[0]["total"]
+    found = await model.fetch("page_tasks", filters | {"after": after, "limit": limit})
+    total = await _total(model, "count_tasks", filters, found, after, limit)
     after_next = following(request, response, found, "id", limit, total)
     return {"tasks": found, "total": total, "next": after_next}
 
@@ -182,7 +178,7 @@ async def search(
     found = await model.fetch(
         "search_product", wanted | {"after": after, "limit": limit}
     )
-    total = (await model.fetch("count_product", wanted))[0]["total"]
+    total = await _total(model, "count_product", wanted, found, after, limit)
     after_next = following(request, response, found, "id", limit, total)
     return {"tasks": found, "total": total, "next": after_next}
 
@@ -200,6 +196,21 @@ async def task(task: str, model: Model) -> Any:
         "attempts": await model.fetch("task_attempts", (task,)),
         "wishes": await model.fetch("task_wishes", asked),
     }
+
+
+async def _total(
+    model: ReadModel,
+    count: str,
+    wanted: Mapping[str, Any],
+    found: Sequence[Any],
+    after: str,
+    limit: int,
+) -> int:
+    """Length of the whole list; counted only where its first page has not all of it."""
+    if not after and len(found) < limit:
+        return len(found)
+    total: int = (await model.fetch(count, wanted))[0]["total"]
+    return total
 
 
 def _area(row: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def pool(dsn: str, schema: str = SCHEMA) -> Pool:
         max_size=8,
         open=False,
         kwargs={
-            "options": _options(schema),
+            "options": f"{_options(schema)} {_QUICK}",
             "row_factory": dict_row,
             "autocommit": True,
             "application_name": "ingester-gateway",
@@ -54,3 +54,8 @@ def read_model_error(error: psycopg.Error) -> ReadModelError:
 
 def _options(schema: str) -> str:
     return f"-c search_path={schema} -c timezone=UTC"
+
+
+# Many small questions at once: to compile one, or to share it among processes, takes
+# longer than to answer it.
+_QUICK = "-c jit=off -c max_parallel_workers_per_gather=0"

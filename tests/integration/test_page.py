@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 import urllib3
 from axe_playwright_python.sync_playwright import Axe
@@ -29,10 +30,11 @@ from streams.events import (
     TaskFailAsked,
 )
 from streams.failures import Failure
-from streams.model import Kind, Part, Scene, Settings, download_task
+from streams.model import Kind, Part, Scene, Settings, download_task, process_task
 from streams.topics import DOWNLOADS, TASKS, key_of
-from tests.areas import ORIGIN, SQUARE, an_area, facts
+from tests.areas import ORIGIN, SQUARE, a_request, a_script, an_area, facts
 from tests.browser import Watched, chromium
+from tests.cable import Cable
 from tests.landsat import make_product
 from tests.scenery import scenery
 from tests.system import System, wait_for
@@ -50,12 +52,27 @@ WORLD = {
     "coordinates": [[[8, 54], [11, 54], [11, 57], [8, 57], [8, 54]]],
 }
 PICTURED = "pictured"
+LOOKED = "looked"
+ONE_PRODUCT = {
+    "geometry": WORLD,
+    "end_time": "2023-05-10T00:00:00Z",
+    "scene_graph_name": "CopyProductToStorage",
+    "tile_graph_name": "ExtractLandsatBands",
+    "graph_config": {"bands": "B02,B03,B04"},
+}
+TILE = process_task(LOOKED, NAMES[0], NAMES[0])
 SHOWN = {
     "tasks": "tbody",
     "map": ".legend",
     "chains": ".legend",
     "time": ".counts",
 }
+WAITS = """
+import pathlib, time
+while not pathlib.Path("{go_on}").exists():
+    time.sleep(0.05)
+print("went on")
+"""
 EVIL = '<img src=x onerror="document.title=1">'
 
 
@@ -66,17 +83,23 @@ def serving(shared_system: System) -> System:
     shelf = system.folder / "shelf"
     shelf.mkdir()
     for name in NAMES:
-        make_product(system.folder / "products", name, ["B1"])
+        make_product(system.folder / "products", name, ["B2", "B3", "B4"])
         if name != LATE:
             shutil.copytree(system.folder / "products" / name, shelf / name)
     system.environment["INGESTER_PROVIDER_LOCAL_FOLDER"] = str(shelf)
     system.environment["INGESTER_DOWNLOADER_PROVIDERS"] = "local"
+    system.environment |= {
+        "INGESTER_PROCESSOR_INDEXERS": "stac",
+        "INGESTER_GRAPH_ROOTS": str(system.folder / "graphs"),
+        "INGESTER_WORKER_HEARTBEAT_S": "0.5",
+    }
     told = scenery(PICTURED, 10, 6, told=datetime.now(UTC))
     system.write(*(pack(TASKS.name, key_of(f.message), f) for f in told))
     system.write(*facts(_hostile()))
     system.write(Record(TASKS.name, b"poison", b"not a fact", ()))
     names = ("workflow", "catalogue", "downloader", "processor", "projector")
     system.start(*names, "gateway")
+    system.send(a_request(LOOKED, **ONE_PRODUCT))
     wait_for(lambda: system.gateway.area(PICTURED))
     return system
 
@@ -119,15 +142,14 @@ def window(browser: Browser, serving: System) -> Iterator[Watched]:
     assert opened.wrong == []
 
 
-def check_accessible(page: Page) -> None:
-    found = Axe().run(page, options={"resultTypes": ["violations"]})
+def check_accessible(page: Page, **options: Any) -> None:
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options})
     assert found.violations_count == 0, found.generate_report()
 
 
 def confirm(page: Page, why: str, act: str) -> None:
     """Fill in the dialog and do it."""
     dialog = page.locator("dialog[open]")
-    check_accessible(page)
     dialog.get_by_label("Why").fill(why)
     dialog.get_by_role("button", name=act, exact=True).click()
 
@@ -189,6 +211,7 @@ def understand_and_retry(page: Page, system: System) -> None:
     folder = Path(system.environment["INGESTER_PROVIDER_LOCAL_FOLDER"])
     shutil.copytree(system.folder / "products" / LATE, folder / LATE)
     page.get_by_role("button", name="Retry", exact=True).click()
+    check_accessible(page)
     confirm(page, "the product is there now", "Retry")
     expect(page.locator(".head .chip")).to_have_text("done", timeout=60_000)
     expect(page.get_by_text("the product is there now")).to_be_visible()
@@ -219,12 +242,51 @@ def compare_two_instants(page: Page) -> None:
     check_accessible(page)
 
 
-@pytest.mark.parametrize("tab", ["tasks", "map", "chains", "time"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_each_picture_of_an_area_is_accessible(window, tab, scheme):
-    window.page.emulate_media(color_scheme=scheme)
-    page = window.open(f"#/area/{PICTURED}/{tab}")
-    expect(page.locator(SHOWN[tab])).to_contain_text("done")
+def test_each_picture_of_an_area_is_accessible_in_light_and_dark(window):
+    for tab, shown in SHOWN.items():
+        window.page.emulate_media(color_scheme="light")
+        page = window.open(f"#/area/{PICTURED}/{tab}")
+        expect(page.locator(shown)).to_contain_text("done")
+        check_accessible(page)
+        page.emulate_media(color_scheme="dark")
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        # Nothing but colours is otherwise.
+        check_accessible(page, runOnly=["color-contrast"])
+
+
+def test_a_done_tile_shows_its_picture_measures_and_provenance(window, serving):
+    serving.wait_until_ended(LOOKED)
+    page = window.open(f"#/task/{quote(TILE, safe='')}")
+    picture = page.get_by_role("img", name=f"Quick-look of {NAMES[0]}")
+    expect(picture).to_be_visible()
+    # The ramp of the product was drawn, not an empty canvas.
+    shades = picture.evaluate(
+        "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
+        ".size"
+    )
+    assert shades > 10
+    page.get_by_text("Measures", exact=True).click()
+    measures = page.get_by_role("region", name="Measures of the layers")
+    expect(measures.get_by_role("row")).to_have_count(4)
+    page.get_by_text("Where they come from").click()
+    expect(page.locator("main")).to_contain_text("Graph 'ExtractLandsatBands'")
+    check_accessible(page)
+
+
+def test_a_running_attempt_says_how_far_it_is_and_leaves_a_log(window, serving):
+    go_on = serving.folder / "go-on"
+    graph = a_script(serving.folder / "graphs", "Waits", WAITS.format(go_on=go_on))
+    serving.send(a_request("busy", **ONE_PRODUCT | {"tile_graph_name": graph}))
+    page = window.open("#/machinery")
+    running = page.get_by_role("region", name="What runs")
+    line = running.get_by_role("row").filter(has_text="busy")
+    expect(line).to_contain_text(f"graph {graph}", timeout=60_000)
+    line.get_by_role("link", name=NAMES[0]).click()
+    expect(page.get_by_text(re.compile(r"graph .*, heard .* ago"))).to_be_visible()
+    go_on.touch()
+    expect(page.locator(".head .chip")).to_have_text("done", timeout=60_000)
+    page.get_by_text("Log", exact=True).click()
+    expect(page.get_by_label("Log of attempt 1")).to_contain_text("went on")
     check_accessible(page)
 
 
@@ -242,6 +304,43 @@ def test_a_footprint_leads_to_its_tasks(window):
     expect(page.locator(".legend")).to_contain_text("20 tasks")
     page.locator(".side .card a").first.click()
     expect(page.get_by_role("heading", name="Why it is here")).to_be_visible()
+
+
+def test_the_list_of_tasks_goes_back_in_time(window):
+    page = window.open(f"#/area/{PICTURED}/tasks")
+    expect(page.get_by_role("region", name="Tasks", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Go back in time").click()
+    page.get_by_label("Place in the log").fill("14")
+    then = page.get_by_role("region", name="Tasks then")
+    # The area was accepted; a scene and its ten tiles were known, and one of the next.
+    expect(then.get_by_role("row")).to_have_count(1 + 13)
+    expect(page.get_by_role("button", name="Force")).to_be_hidden()
+    page.get_by_label("Kind").select_option("DOWNLOAD")
+    expect(then.get_by_role("row")).to_have_count(1 + 2)
+    expect(then).to_contain_text(re.compile("new|pending"))
+    page.get_by_role("button", name="Back to now").click()
+    now = page.get_by_role("region", name="Tasks", exact=True)
+    expect(now.get_by_role("row")).to_have_count(1 + 6)
+
+
+def test_storage_is_told_with_its_reasons(window, serving):
+    serving.wait_until_ended(LOOKED)
+    page = window.open(f"#/area/{LOOKED}/storage")
+    table = page.get_by_role("region", name="Storage")
+    expect(table).to_contain_text("kept")
+    expect(table).to_contain_text("manifest")
+    page.get_by_text("Each object").click()
+    expect(page.get_by_role("region", name="Objects")).to_contain_text("quicklook")
+    check_accessible(page)
+
+
+def test_what_the_read_model_lacks_of_an_older_area_is_told(window, serving):
+    serving.write(*an_area("older", 1))
+    wait_for(lambda: serving.gateway.area("older"))
+    with psycopg.connect(serving.environment["INGESTER_POSTGRES_DSN"]) as database:
+        database.execute("delete from ingester.outline where area = 'older'")
+    page = window.open("#/area/older/map")
+    expect(page.locator(".note")).to_contain_text("ingester rebuild projector")
 
 
 def test_chains_are_walked_by_keys(window):
@@ -277,19 +376,22 @@ def test_names_and_messages_are_never_markup(window):
     expect(page.locator(".message")).to_contain_text(f"</script>{EVIL}")
 
 
-def test_a_lost_connection_is_shown_and_recovers(window, serving):
-    page = window.open("#/")
-    expect(page.locator("#live")).to_have_text("live")
-    (gateway,) = [p for p in serving.processes if p.name == "gateway"]
-    gateway.stop()
-    serving.processes.remove(gateway)
-    expect(page.get_by_role("alert")).to_contain_text("Connection lost")
-    expect(page.locator("body")).to_have_attribute("data-stale", "")
-    serving.start("gateway")
-    expect(page.locator("#live")).to_have_text("live", timeout=30_000)
-    expect(page.get_by_role("alert")).to_be_hidden()
-    serving.write(*an_area("meanwhile", 1))
-    expect(page.get_by_role("link", name="meanwhile")).to_be_visible(timeout=30_000)
+def test_a_lost_connection_is_shown_and_recovers(browser, serving):
+    host, _, port = serving.settings.gateway_listen.rpartition(":")
+    with Cable(host, int(port)) as cable:
+        window = Watched(browser, f"http://127.0.0.1:{cable.port}")
+        page = window.open("#/")
+        expect(page.locator("#live")).to_have_text("live")
+        cable.cut_after(received=1)
+        expect(page.get_by_role("alert")).to_contain_text("Connection lost")
+        expect(page.locator("body")).to_have_attribute("data-stale", "")
+        serving.write(*an_area("meanwhile", 1))
+        cable.cut_after()
+        expect(page.locator("#live")).to_have_text("live")
+        expect(page.get_by_role("alert")).to_be_hidden()
+        expect(page.get_by_role("link", name="meanwhile")).to_be_visible()
+        window.close()
+        assert window.wrong == []
 
 
 def test_what_runs_and_what_died_is_shown(window, serving):
@@ -362,6 +464,20 @@ def test_the_page_may_load_and_run_nothing_but_its_own_files(serving):
     script = head(serving, "/page/js/main.js")
     assert "javascript" in script.headers["Content-Type"]
     assert head(serving, "/page/../agent.py").status == 404
+
+
+def test_a_picture_is_streamed_as_nothing_but_a_picture(serving):
+    serving.wait_until_ended(LOOKED)
+    found = head(serving, f"/tasks/{TILE}/picture")
+    assert (found.status, found.headers["Content-Type"]) == (200, "image/png")
+    assert found.data.startswith(b"\x89PNG")
+    assert "sandbox" in found.headers["Content-Security-Policy"]
+    tag = {"If-None-Match": found.headers["ETag"]}
+    assert head(serving, f"/tasks/{TILE}/picture", **tag).status == 304
+    scene = download_task(LOOKED, NAMES[0])
+    assert head(serving, f"/tasks/{scene}/picture").status == 204
+    foreign = f"/tasks/{scene}/picture?uri=file:///etc/passwd"
+    assert head(serving, foreign).status == 204
 
 
 def test_a_browser_at_the_root_is_led_to_the_page(serving):

@@ -34,25 +34,40 @@ export function headers(more = {}) {
 /** Called when the gateway wants a token. */
 export const gate = { unknown: () => {} };
 
-async function ask(method, path, { body, signal, headers: more } = {}) {
-  let response;
+async function fetched(path, options) {
   try {
-    response = await fetch(path, {
-      method,
-      signal,
-      cache: "no-store",
-      headers: headers(body === undefined ? more : { ...more, "Content-Type": "application/json" }),
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    return await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "the gateway does not answer");
   }
+}
+
+async function ask(method, path, { body, signal, headers: more } = {}) {
+  const response = await fetched(path, {
+    method,
+    signal,
+    cache: "no-store",
+    headers: headers(body === undefined ? more : { ...more, "Content-Type": "application/json" }),
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  return told(response);
+}
+
+async function told(response) {
   const isJson = (response.headers.get("content-type") ?? "").includes("json");
   const found = isJson ? await response.json() : await response.text();
   if (response.status === 401) gate.unknown();
   if (!response.ok) throw new ApiError(response.status, found?.detail ?? found?.reason ?? found, found);
   return { status: response.status, body: found, headers: response.headers };
+}
+
+/** A picture; null: there is none. Fetched, for an `img` could not say who asks. */
+export async function image(path, { signal } = {}) {
+  const response = await fetched(path, { signal, headers: headers() });
+  if (response.status === 204) return null;
+  if (!response.ok) await told(response);
+  return createImageBitmap(await response.blob());
 }
 
 export const get = async (path, options) => (await ask("GET", path, options)).body;

@@ -13,6 +13,7 @@ const TABS = {
   map: ["Map", () => import("./map.js")],
   chains: ["Chains", () => import("./chains.js")],
   time: ["Time machine", () => import("./time.js")],
+  storage: ["Storage", () => import("./storage.js")],
 };
 
 /** The area of that name. */
@@ -26,6 +27,8 @@ export async function show(root, [name, tab = "tasks"], query, signal) {
     Object.entries(TABS).map(([key, [title]]) => h("a", { href: links.area(name, key), "aria-current": key === tab ? "page" : null }, title)),
   );
   fill(root, head, tabs, body);
+  // On a phone the later ones are beyond the edge.
+  tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   const draw = tab === "tasks" ? drawWhole : drawTitle;
   await following(signal, async () => draw(head, await get(url(["areas", name]), { signal })));
   const view = await (TABS[tab] ?? TABS.tasks)[1]();

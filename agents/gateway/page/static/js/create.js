@@ -2,7 +2,7 @@
 // Ask for an area: its polygons, the form, a look at what it would lead to, then publish.
 
 import { answer, get, post, url } from "./api.js";
-import { chip, fill, h, problem, table, toast } from "./dom.js";
+import { chip, fill, h, problem, table, toast, unknownOutline } from "./dom.js";
 import { Drawing } from "./draw.js";
 import { bytes, counted, day, links, many } from "./format.js";
 import { Form } from "./form.js";
@@ -97,9 +97,12 @@ export async function show(root, _parts, query, signal) {
 
 /** The form as a former request of an area said it. */
 async function prefill(area, form, drawing, text, signal) {
-  const { requests } = await get(url(["areas", area, "outline"]), { signal });
+  const { requests, unknown } = await get(url(["areas", area, "outline"]), { signal });
   const last = requests.at(-1);
-  if (!last) return;
+  if (!last) {
+    if (unknown > 0) form.element.prepend(h("div", { class: "all" }, unknownOutline(unknown)));
+    return;
+  }
   const { settings } = last;
   form.value = {
     name: area,

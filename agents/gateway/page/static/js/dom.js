@@ -63,6 +63,11 @@ export function nothing(...words) {
   return h("p", { class: "empty" }, words);
 }
 
+/** A part that says that what some requests asked for is not known here. */
+export function unknownOutline(requests) {
+  return h("p", { class: "note" }, `What ${requests === 1 ? "a request" : `${requests} requests`} of this area asked for is not in the read model: an older version wrote it. It is in the log: `, h("code", {}, "ingester rebuild projector"), " brings it back, while everything goes on.");
+}
+
 /** A short word in the corner. */
 export function toast(words, bad = false) {
   const made = h("div", { class: bad ? "toast bad" : "toast" }, words);

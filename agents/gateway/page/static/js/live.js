@@ -6,7 +6,7 @@ import { gate, headers } from "./api.js";
 
 // The gateway gives a sign every five seconds.
 const SILENCE_MS = 12000;
-const LONGEST_PAUSE_MS = 8000;
+const LONGEST_PAUSE_MS = 4000;
 
 class Live extends EventTarget {
   state = "connecting";

@@ -6,6 +6,7 @@ import { ask } from "./dialog.js";
 import { chip, fill, h, nothing, problem, table, toast } from "./dom.js";
 import { areaOf, between, bytes, counted, instant, lasting, links, many, short } from "./format.js";
 import { following } from "./live.js";
+import { briefly } from "./results.js";
 import { may } from "./session.js";
 
 /** The page. */
@@ -33,8 +34,8 @@ function drawWorkers({ running, waiting }) {
     h("h2", {}, "What runs"),
     running.length
       ? table(
-          ["Worker", "Task", "Area", ["number", "Attempt"], ["number", "For"]],
-          running.map((one) => [one.worker, h("a", { href: links.task(one.id) }, short(one.id)), h("a", { href: links.area(areaOf(one.id)) }, one.area), ["number", one.attempt], ["number", lasting(between(one.started_at, new Date()))]]),
+          ["Worker", "Task", "Area", ["number", "Attempt"], "Step", ["number", "For"]],
+          running.map((one) => [one.worker, h("a", { href: links.task(one.id) }, short(one.id)), h("a", { href: links.area(areaOf(one.id)) }, one.area), ["number", one.attempt], ["soft", briefly(one.progress)], ["number", lasting(between(one.started_at, new Date()))]]),
           { label: "What runs" },
         )
       : nothing("No worker is busy."),

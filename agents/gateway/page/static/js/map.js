@@ -3,12 +3,13 @@
 // shape, in the colour of the most urgent; a click lists them.
 
 import { get, url } from "./api.js";
-import { chip, fill, h, nothing } from "./dom.js";
+import { chip, fill, h, nothing, unknownOutline } from "./dom.js";
 import { counted, dayOf, links, many, short, URGENT } from "./format.js";
 import { boxOf, meets, ringsOfGeoJson, ringsOfWkt, trace, within } from "./geo.js";
 import { Ground } from "./ground.js";
 import { following } from "./live.js";
 import { Pane } from "./pane.js";
+import { Kept, picture } from "./results.js";
 import { session } from "./session.js";
 import { When } from "./when.js";
 
@@ -21,7 +22,7 @@ const COLOURED = ["failed", "retry", "pending", "done", "new"];
 
 /** The tab. */
 export async function show(root, area, query, signal) {
-  const view = { kind: query.get("kind") ?? "PROCESS", from: "", to: "", shapes: [], outline: [], chosen: null, past: null };
+  const view = { kind: query.get("kind") ?? "PROCESS", from: "", to: "", shapes: [], outline: [], chosen: null, past: null, kept: new Kept(), signal };
   const side = h("div", { class: "card" }, nothing("Click a footprint to see its tasks."));
   const legend = h("div", { class: "legend" });
   const pane = new Pane({
@@ -37,7 +38,7 @@ export async function show(root, area, query, signal) {
   const ground = new Ground(pane);
   const choose = (point) => {
     view.chosen = at(view, point)[0] ?? null;
-    list(side, view.chosen);
+    list(side, view);
     pane.ask();
   };
   const update = () => {
@@ -45,7 +46,7 @@ export async function show(root, area, query, signal) {
     drawLegend(legend, view);
     if (view.chosen) {
       view.chosen = view.shapes.find((shape) => shape.wkt === view.chosen.wkt) ?? null;
-      list(side, view.chosen);
+      list(side, view);
     }
     pane.ask();
   };
@@ -82,6 +83,7 @@ export async function show(root, area, query, signal) {
     if (first && !view.outline.length) pane.whenSized(fitted);
     first = false;
   };
+  const missing = h("div");
   fill(
     root,
     h(
@@ -94,9 +96,11 @@ export async function show(root, area, query, signal) {
       h("div", { class: "acts" }, h("button", { type: "button", onclick: fitted }, "Whole area"), when.button),
     ),
     when.element,
+    missing,
     h("div", { class: "side" }, h("div", {}, pane.element, legend), side),
   );
-  const { requests } = await get(url(["areas", area, "outline"]), { signal });
+  const { requests, unknown } = await get(url(["areas", area, "outline"]), { signal });
+  fill(missing, unknown > 0 && unknownOutline(unknown));
   view.outline = requests.flatMap((request) => ringsOfGeoJson(request.geometry));
   if (view.outline.length) pane.whenSized(fitted);
   await following(signal, refresh);
@@ -176,12 +180,15 @@ function tell(pane, shapes) {
   return fill(pane.says, h("div", {}, chip(shapes[0].status), ` ${short(tasks.at(-1).id)}`, tasks.length > 1 ? ` and ${many(tasks.length - 1)} more` : ""));
 }
 
-function list(side, shape) {
+function list(side, view) {
+  const shape = view.chosen;
   if (!shape) return fill(side, nothing("Click a footprint to see its tasks."));
   const tasks = shape.tasks.toSorted((a, b) => (a.day < b.day ? -1 : 1));
+  const newest = tasks.findLast((task) => task.status === "done");
   return fill(
     side,
     h("h2", {}, counted(tasks.length, "task"), " here"),
+    newest && view.kept.of(newest.id, () => picture(newest.id, "", `${newest.id.split("/").at(-1)}, ${newest.day}`, view.signal)),
     tasks.slice(0, LISTED).map((task) => h("div", { class: "small wide" }, h("a", { href: links.task(task.id), title: task.id }, `${task.day} ${task.id.split("/").at(-1)}`), " ", chip(task.status))),
     tasks.length > LISTED && h("p", { class: "soft" }, `and ${many(tasks.length - LISTED)} later ones`),
   );

@@ -5,6 +5,7 @@ import { get, url } from "./api.js";
 import { chip, fill, h, table, toast } from "./dom.js";
 import { areaOf, between, bytes, day, instant, lasting, links, many, short } from "./format.js";
 import { following } from "./live.js";
+import { Kept, PICTURES, logOf, measures, progressOf, provenance, quicklooks } from "./results.js";
 import { WISHES, wishOfTask } from "./wish.js";
 
 const KNOWN = new Set("id number area kind scene tile cell acquired_at status attempt countdown setbacks worker failure message started_at ended_at not_before previous reference ingestion layers attempts wishes".split(" "));
@@ -14,11 +15,12 @@ export async function show(root, parts, _query, signal) {
   const id = parts.join("/");
   document.title = `${short(id)} · Ingester`;
   const body = h("div");
+  const looks = { kept: new Kept(), signal };
   fill(root, body);
   await following(signal, async () => {
     const [task, steps] = await Promise.all([get(url(["tasks", id]), { signal }), get(url(["tasks", id, "explanation"]), { signal })]);
     const near = await neighbours(task, signal);
-    draw(body, task, steps, near);
+    draw(body, task, steps, near, looks);
   });
 }
 
@@ -31,7 +33,7 @@ async function neighbours(task, signal) {
   return Object.fromEntries(found.filter(([, one]) => one));
 }
 
-function draw(body, task, steps, near) {
+function draw(body, task, steps, near, looks) {
   const area = areaOf(task.id);
   fill(
     body,
@@ -53,13 +55,14 @@ function draw(body, task, steps, near) {
     h(
       "div",
       { class: "columns" },
-      h("div", {}, h("div", { class: "card" }, h("h2", {}, "Why it is here"), steps.map((step, number) => explained(step, number))), h("div", { class: "card" }, h("h2", {}, "Its life"), life(task))),
+      h("div", {}, h("div", { class: "card" }, h("h2", {}, "Why it is here"), steps.map((step, number) => explained(step, number))), h("div", { class: "card" }, h("h2", {}, "Its life"), life(task, looks))),
       h(
         "div",
         {},
+        quicklooks(task, looks.kept, looks.signal),
         h("div", { class: "card" }, h("h2", {}, "What it is"), about(task)),
         h("div", { class: "card" }, h("h2", {}, task.kind === "DOWNLOAD" ? "Gives" : "Built on"), inputs(near, task)),
-        h("div", { class: "card" }, h("h2", {}, "Layers"), layers(task)),
+        h("div", { class: "card" }, h("h2", {}, "Layers"), layers(task, looks)),
         more(task),
       ),
     ),
@@ -77,16 +80,16 @@ function explained(step, number) {
 }
 
 /** Attempts and wishes in order of time. */
-function life(task) {
+function life(task, looks) {
   const moments = [
-    ...task.attempts.map((one) => [one.ordered_at ?? one.started_at ?? one.ended_at ?? "", attempt(one)]),
+    ...task.attempts.map((one) => [one.ordered_at ?? one.started_at ?? one.ended_at ?? "", attempt(task, one, looks)]),
     ...task.wishes.map((one) => [one.at, asked(one)]),
   ].sort((a, b) => (a[0] < b[0] ? -1 : 1));
   if (!moments.length) return h("p", { class: "soft" }, "Nothing was tried yet.");
   return h("ol", { class: "life" }, moments.map(([, made]) => made));
 }
 
-function attempt(one) {
+function attempt(task, one, { kept, signal }) {
   const seconds = one.duration_s || (one.started_at && one.ended_at ? between(one.started_at, one.ended_at) : null);
   return h(
     "li",
@@ -95,7 +98,8 @@ function attempt(one) {
     h("div", { class: "small soft" }, one.ordered_at ? `ordered ${instant(one.ordered_at)}` : "", one.started_at ? `, began ${instant(one.started_at)}` : "", seconds !== null ? `, took ${lasting(seconds)}` : "", one.provider ? `, from ${one.provider}` : ""),
     one.failure && h("div", { class: "message mono" }, `${one.failure}: ${one.message}`),
     one.trials.length > 0 && table(["Provider", "Outcome", ["number", "Bytes"], ["number", "Time"], "Says"], one.trials.map(trial), { label: `Trials of attempt ${one.attempt}` }),
-    one.log && h("details", {}, h("summary", {}, "Log"), typeof one.log === "string" ? h("code", { class: "wide" }, one.log) : h("pre", { tabindex: "0" }, JSON.stringify(one.log, null, 2))),
+    one.outcome === "running" && one.started_at && progressOf(task.id, one.attempt, kept, signal),
+    one.log && logOf(task.id, one, kept, signal),
   );
 }
 
@@ -135,22 +139,28 @@ function inputs(near, task) {
   if (!found.length) return task.kind === "DOWNLOAD" ? h("p", {}, h("a", { href: links.area(task.area, "tasks", { text: task.scene, kind: "PROCESS" }) }, "Its tiles")) : h("p", { class: "soft" }, "Nothing: it begins its chain.");
   return table(
     ["As", "Task", "Status", ["number", "Layers"]],
-    found.map(([role, one]) => [["soft", role], h("a", { href: links.task(one.id) }, role === "scene" ? one.scene : `${one.tile} ${day(one.acquired_at)}`), chip(one.status), ["number", many(one.layers.length)]]),
+    found.map(([role, one]) => [["soft", role], ["wide", h("a", { href: links.task(one.id) }, role === "scene" ? one.scene : `${one.tile} ${day(one.acquired_at)}`)], chip(one.status), ["number", many(one.layers.length)]]),
     { label: "What it is built on" },
   );
 }
 
-function layers(task) {
+function layers(task, { kept, signal }) {
   if (!task.layers.length) return h("p", { class: "soft" }, "None yet.");
-  const item = task.layers.find((layer) => layer.action === "DESCRIBE");
   return [
-    item && h("p", {}, h("a", { href: url(["stac", "collections", task.area, "items", item.name]) }, "STAC item")),
     table(
       ["Layer", "For", ["number", "Size"], "Address"],
-      task.layers.map((layer) => [h("span", { title: layer.uri }, `${layer.name}.${layer.extension}`), ["soft", layer.action === "CREATE" ? "later steps" : layer.action === "INDEX" ? "readers" : "catalogue"], ["number", bytes(layer.size_bytes)], copy(layer.uri)]),
+      task.layers.map((layer) => [["wide", h("span", { title: layer.uri }, `${layer.name}.${layer.extension}`)], ["soft", purpose(layer)], ["number", bytes(layer.size_bytes)], copy(layer.uri)]),
       { label: "Layers" },
     ),
+    measures(task.layers),
+    provenance(task, kept, signal),
   ];
+}
+
+function purpose(layer) {
+  if (layer.deleted_at) return `deleted ${day(layer.deleted_at)}`;
+  if (PICTURES.has(layer.extension)) return "people";
+  return { CREATE: "later steps", INDEX: "readers", DESCRIBE: "catalogue" }[layer.action] ?? layer.action.toLowerCase();
 }
 
 /** What the answer has that this page knows nothing of. */

@@ -47,7 +47,7 @@ export async function show(root, area, _query, signal) {
       bar(counts),
       h("div", { class: "counts" }, STATUSES.filter((status) => counts[status]).map((status) => h("span", {}, chip(status), ` ${many(counts[status])}`))),
       since && h("p", { class: "note" }, `Comparing from ${since.at ? instant(since.at) : "the beginning"} (${counted(since.place, "fact")}). Move the line to the other instant.`),
-      h("p", { class: "small soft" }, "The tabs Map and Chains go back in time too."),
+      h("p", { class: "small soft" }, "The tabs Tasks, Map and Chains go back in time too."),
     );
   };
   const compare = async () => {
@@ -77,5 +77,5 @@ function changed({ task, before, after }) {
   for (const link of ["previous", "reference"]) {
     if (before && after && before[link] !== after[link]) more.push(`${link}: ${short(before[link]) || "none"} → ${short(after[link]) || "none"}`);
   }
-  return [h("a", { href: links.task(task) }, short(task)), said(before), said(after), ["soft wide", more.join("; ")]];
+  return [["small wide task", h("a", { href: links.task(task) }, short(task))], said(before), said(after), ["soft wide", more.join("; ")]];
 }

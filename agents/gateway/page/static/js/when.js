@@ -11,10 +11,10 @@ const SOON_MS = 120;
 export class When {
   place = null;
 
-  constructor(area, signal, changed, { open = false, label = "Place in the log" } = {}) {
-    Object.assign(this, { area, signal, changed, label });
+  constructor(area, signal, changed, { open = false, place = null, label = "Place in the log" } = {}) {
+    Object.assign(this, { area, signal, changed, label, place });
     this.element = h("div", { class: "card when", hidden: !open });
-    this.button = h("button", { type: "button", "aria-expanded": String(open), onclick: () => this.toggle() }, "Go back in time");
+    this.button = h("button", { type: "button", "aria-expanded": String(open), onclick: () => this.toggle() }, open ? "Back to now" : "Go back in time");
     if (open) this.open();
   }
 
@@ -41,7 +41,7 @@ export class When {
       return;
     }
     this.#draw();
-    await this.go(this.history.facts);
+    await this.go(this.place ?? this.history.facts);
   }
 
   /** Look at a place. */
