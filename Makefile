@@ -56,7 +56,7 @@ test-unit: setup ## rules and rooms: no servers
 	@$(PYTHON) -m pytest tests/unit -q -n 2 --dist worksteal
 
 test-all: setup ## all tests but the unit tests, on real servers
-	@$(PYTHON) -m pytest tests/contract tests/integration tests/acceptance -q -n 2 --dist loadgroup
+	@$(PYTHON) -m pytest tests/contract tests/integration tests/acceptance -q -n 2 --dist loadfile
 
 test-stac: setup ## the STAC search on stac-fastapi (needs PostgreSQL with PostGIS)
 	@$(PYTHON) -m tests.pgstac

@@ -28,8 +28,6 @@ AGENTS = ("workflow", "projector", "catalogue", "downloader", "processor", "gate
 # Of each place but its first and its last date: the product that was stored.
 RELEASED = len(PLACES) * (len(DATES) - 2)
 
-pytestmark = pytest.mark.xdist_group("janitor")
-
 
 @pytest.fixture(scope="module")
 def ingester(shared_system):

@@ -41,7 +41,6 @@ from tests.system import System, wait_for
 
 expect.set_options(timeout=15_000)
 
-pytestmark = pytest.mark.xdist_group("page")
 
 DAYS = ("20230502", "20230518", "20230603")
 NAMES = [f"LC08_L1TP_196021_{day}_{day}_02_T1" for day in DAYS]
