@@ -224,15 +224,15 @@ class _Handler(BaseHTTPRequestHandler):
                 self.origin.sent += 1
                 time.sleep(0.02)
             return
+        if counted:  # before it is written: who has received it may look at once
+            with self.origin.lock:
+                self.origin.sent += part
         if self.origin.pace_s:
             self.wfile.write(body[: part // 2])
             time.sleep(self.origin.pace_s)
             self.wfile.write(body[part // 2 : part])
         else:
             self.wfile.write(body[:part])
-        if counted:
-            with self.origin.lock:
-                self.origin.sent += part
         if name == "reset":
             self.wfile.flush()
             _reset(self.connection)
@@ -384,8 +384,8 @@ class _Talk:
         data, _ = self.waiting.accept()
         self.waiting.close()
         with suppress(OSError):
-            data.sendall(body[:part])
             self.origin.sent += part
+            data.sendall(body[:part])
             if name == "stall":
                 data.recv(1)
         if name == "reset":
