@@ -20,6 +20,7 @@ from agents.worker.deadletters import dead_letter
 from agents.worker.desk import Desk, sign_of_life
 from agents.worker.offsets import Offsets
 from agents.worker.ports import Sink, Source
+from agents.worker.rest import REST, Rest
 from agents.worker.starts import Starts
 from streams.codec import Message, pack, unpack_as
 from streams.envelope import Envelope, Record
@@ -60,9 +61,6 @@ _STARTS_AT_MOST = 5
 
 # From then on an order runs alone: those beside it must not be taken for the killer.
 _SUSPECT = 2
-
-# Time for others to take what was for a machine that is full, and for it to get room.
-_REST = timedelta(seconds=60)
 
 _POLL_S = 0.1
 _COMMIT_EVERY = timedelta(seconds=0.5)
@@ -123,7 +121,7 @@ class Worker(Generic[M]):
         turned: Callable[[], None] = lambda: None,
         is_cancelled: Callable[[str], bool] = lambda area: False,
         starts: Starts | None = None,
-        rest: timedelta = _REST,
+        rest: timedelta = REST,
     ) -> None:
         self._name = name
         self._message = message
@@ -140,9 +138,7 @@ class Worker(Generic[M]):
         self._turned = turned
         self._is_cancelled = is_cancelled
         self._starts = starts
-        self._rest = rest
-        self._full = False
-        self._back_at: datetime | None = None
+        self._rest = Rest(name, source, clock, rest)
         self._log = logger(name)
         self._offsets = Offsets()
         self._running: list[_Job[M]] = []
@@ -184,7 +180,7 @@ class Worker(Generic[M]):
     def _turn(self) -> None:
         self._turned()
         self._stop_cancelled()
-        self._rest_if_full()
+        self._rest.turn(idle=not self._running)
         self._start_due()
         self._pause_or_resume()
         record = self._source.poll(0 if self._running else _POLL_S)
@@ -212,7 +208,7 @@ class Worker(Generic[M]):
     def _start_due(self) -> None:
         now = self._clock()
         while self._parked and len(self._running) < self._parallel:
-            if self._parked[0][0] > now or self._stopping.is_set() or self._full:
+            if self._parked[0][0] > now or self._stopping.is_set() or self._rest.is_due:
                 return
             if self._must_be_alone(self._parked[0][3]):
                 return
@@ -235,23 +231,6 @@ class Worker(Generic[M]):
             self._begun(order) >= _SUSPECT
             or any(self._begun(job.order) > _SUSPECT for job in self._running)
         )
-
-    def _rest_if_full(self) -> None:
-        """Let others have the partitions of a machine without room, for a while.
-
-        The orders that run are ended here before; another attempt of the one that found
-        no room lies in the same partition as the last.
-        """
-        if not self._full:
-            return
-        if self._back_at is None and not self._running:
-            self._log.warning("no room: leaving the group", action="worker_rests")
-            self._source.leave()
-            self._back_at = self._clock() + self._rest
-        elif self._back_at is not None and self._clock() >= self._back_at:
-            self._source.join()
-            self._full, self._back_at = False, None
-            self._log.info("back in the group", action="worker_back")
 
     def _stop_cancelled(self) -> None:
         """Stop what runs for cancelled areas; turn down what was not begun."""
@@ -308,7 +287,7 @@ class Worker(Generic[M]):
         for job in ended:
             result = job.facts.result()
             self._send(result.facts)
-            self._full |= result.failure is Failure.NODE_RESOURCE
+            self._rest.is_due |= result.failure is Failure.NODE_RESOURCE
         if ended:
             self._sink.flush()
             for job in ended:

@@ -27,7 +27,6 @@ from tests.harvest import a_harvest
 from tests.system import System, wait_for
 
 # The agents and the area before are those of the next test.
-pytestmark = pytest.mark.xdist_group("chaos")
 
 VICTIMS = ("workflow", "downloader", "processor", "projector")
 

@@ -42,7 +42,6 @@ from tests.harvest import a_harvest
 from tests.system import wait_for
 
 # They share the agents.
-pytestmark = pytest.mark.xdist_group("windows")
 
 
 class Window(StrEnum):
