@@ -10,7 +10,6 @@ place before all followers that are not ordered yet.
 """
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec import Struct
@@ -28,8 +27,7 @@ class Chain(Struct, frozen=True):
     """The settled root; None: nothing was ordered yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(Struct, frozen=True):
     """Whose results a tile needs; empty: nobody's."""
 
     previous: str = ""

@@ -6,10 +6,10 @@ sends again, under the same ids, the orders that it set free and that nobody has
 Reports about another attempt than the newest are void.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from streams import moves, retention, transitions, wishes
@@ -65,8 +65,7 @@ _PER_FACT = 5
 _BEGINNINGS = (TaskCreated, DownloadStarted, ProcessStarted)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What one fact does."""
 
     rows: dict[str, Row]

@@ -32,6 +32,18 @@ class UnknownSubject(IngesterError):
     """A fact is about something that no earlier fact of the log created."""
 
 
+class _Seen(dict[str, Row | None]):
+    """Rows of a table as they are now, looked up there when first asked for."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__()
+        self._look = table.get
+
+    def __missing__(self, key: str) -> Row | None:
+        row = self[key] = self._look(key)
+        return row
+
+
 @dataclass(slots=True)
 class Draft:
     """The table as one fact leaves it, before anyone else can see it."""
@@ -40,43 +52,42 @@ class Draft:
     rows: dict[str, Row] = field(default_factory=dict)
     """Those that were written."""
     outgoing: list[Outgoing] = field(default_factory=list)
-    _seen: dict[str, Row | None] = field(default_factory=dict)
-    """As they are now, those that were looked at: most are, again and again."""
+    _seen: _Seen = field(init=False)
+    """Most rows are looked at again and again."""
+
+    def __post_init__(self) -> None:
+        self._seen = _Seen(self.table)
 
     def find(self, key: str) -> Row | None:
         """The row under this key, None if there is none."""
-        try:
-            return self._seen[key]
-        except KeyError:
-            row = self._seen[key] = self.table.get(key)
-            return row
+        return self._seen[key]
 
     def area(self, name: str) -> AreaRow:
         """The area's row, a fresh one if it has none yet."""
-        return self._known(self.find(name) or AreaRow(name), AreaRow, name)
+        return _known(self._seen[name] or AreaRow(name), AreaRow, name)
 
     def ingestion(self, area: str, ingestion: str) -> IngestionRow:
         """The row of an accepted request."""
         key = ingestion_key(area, ingestion)
-        return self._known(self.find(key), IngestionRow, key)
+        return _known(self._seen[key], IngestionRow, key)
 
     def cell(self, area: str, cell: str) -> CellRow:
         """The cell's row, a fresh one if it has none yet."""
         key = cell_key(area, cell)
-        return self._known(self.find(key) or CellRow(area, cell), CellRow, key)
+        return _known(self._seen[key] or CellRow(area, cell), CellRow, key)
 
     def page(self, row: CellRow, page: Page) -> PageRow:
         """A page of a cell's chain."""
         key = page_key(row, page)
-        return self._known(self.find(key), PageRow, key)
+        return _known(self._seen[key], PageRow, key)
 
     def download(self, task: str) -> DownloadRow:
         """The row of a download task."""
-        return self._known(self.find(task), DownloadRow, task)
+        return _known(self._seen[task], DownloadRow, task)
 
     def process(self, task: str) -> ProcessRow:
         """The row of a processing task."""
-        return self._known(self.find(task), ProcessRow, task)
+        return _known(self._seen[task], ProcessRow, task)
 
     def task(self, task: str) -> TaskRow:
         """The row of a task of either kind."""
@@ -88,7 +99,7 @@ class Draft:
 
     def put_task(self, row: TaskRow) -> None:
         """Change a task's row, and its area's tally with it."""
-        old = self.find(row.task)
+        old = self._seen[row.task]
         before = old.course.status if isinstance(old, TaskRow) else None
         self.rows[row.task] = self._seen[row.task] = row
         if before is not row.course.status:
@@ -110,8 +121,8 @@ class Draft:
             area = replace(area, processes=area.processes.moved(before, now))
         self.put(row.area, area)
 
-    @staticmethod
-    def _known(row: Row | None, cls: type[R], key: str) -> R:
-        if not isinstance(row, cls):
-            raise UnknownSubject(f"'{key}': the log never created it")
-        return row
+
+def _known(row: Row | None, cls: type[R], key: str) -> R:
+    if not isinstance(row, cls):
+        raise UnknownSubject(f"'{key}': the log never created it")
+    return row

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from msgspec import Struct
+
 from streams.failures import Failure
 
 AreaName = NewType("AreaName", str)
@@ -224,8 +226,7 @@ class Measure:
     bands: tuple[Statistics, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """What a download gave for one tile."""
 
     tile: str
@@ -287,8 +288,7 @@ class LayerTarget:
     """Wins over the names when set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """How many tasks of one kind stand where, in one area."""
 
     new: int = 0

@@ -4,6 +4,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct
+
 from streams.failures import Failure
 from streams.model import (
     AreaState,
@@ -98,8 +100,7 @@ class InventoryProgress:
     """Everything that is wrong, when refused or failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadOrder:
+class DownloadOrder(Struct, frozen=True):
     """Download this scene and cut it in the tiles of `scene.parts`."""
 
     area: str
@@ -112,8 +113,7 @@ class DownloadOrder:
     """A back-off: start no earlier."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A tile with the layers that stand for it in the object store."""
 
     tile: Tile
@@ -121,8 +121,7 @@ class Source:
     layers: tuple[Layer, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessOrder:
+class ProcessOrder(Struct, frozen=True):
     """Process this tile, next to its previous and its reference."""
 
     area: str
@@ -139,8 +138,7 @@ class ProcessOrder:
     index once the new ones are in."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerReleased:
+class LayerReleased(Struct, frozen=True):
     """Nobody will read this layer any more: an order to the janitor."""
 
     area: str

@@ -8,8 +8,9 @@ The rules of `chains` need only the neighbours of a tile, the first of all and t
 `around` gives these as a chain.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -32,19 +33,17 @@ def around(draft: Draft, area: str, cell: str, member: Member) -> Chain:
         return chain
     place = _page_of(row, member)
     here = _members(draft, row, place)
-    begin, end = place, place + 1
-    if chain.root == member:
-        begin = 0  # all that are older may follow it
-    elif member <= here[0]:
-        begin = max(place - 1, 0)
-    if member >= here[-1]:
-        end = min(place + 2, len(row.pages) + 1)
-    members = tuple(
-        one for page in range(begin, end) for one in _members(draft, row, page)
-    )
-    if chain.root is None and begin > 0:
-        members = _members(draft, row, 0)[:1] + members
-    return replace(chain, members=members)
+    begin, end = bisect_left(here, member), bisect_right(here, member)
+    older, rest = here[max(begin - 1, 0) : begin], here[begin : end + 1]
+    if chain.root == member:  # all that are older may follow it
+        older = _before(draft, row, place) + here[:begin]
+    elif place and not older:
+        older = _members(draft, row, place - 1)[-1:]
+    if end == len(here) and place < len(row.pages):
+        rest += _members(draft, row, place + 1)[:1]
+    if chain.root is None and older:
+        older = tuple(sorted({_members(draft, row, 0)[0], *older}))
+    return Chain(older + rest, chain.root)
 
 
 def insert(draft: Draft, area: str, cell: str, member: Member) -> None:
@@ -104,12 +103,16 @@ def _members(draft: Draft, row: CellRow, place: int) -> tuple[Member, ...]:
     return draft.page(row, row.pages[place]).members
 
 
+def _before(draft: Draft, row: CellRow, place: int) -> tuple[Member, ...]:
+    """Those of all pages before this one."""
+    return tuple(one for page in range(place) for one in _members(draft, row, page))
+
+
 def _page_of(row: CellRow, member: Member) -> int:
     """Place of the page that has or takes the member; past the last: the cell's row."""
     if not row.pages or row.chain.members[:1] <= (member,):
         return len(row.pages)
-    begins = [page.begin for page in row.pages]
-    return max(bisect_right(begins, member) - 1, 0)
+    return max(bisect_right(row.pages, member, key=attrgetter("begin")) - 1, 0)
 
 
 def _turned(draft: Draft, row: CellRow) -> CellRow:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """May a task start? And if so, its order, complete in itself."""
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from streams import chains, line, pages, transitions
@@ -53,35 +55,44 @@ def advance(draft: Draft, area: str, at_most: int) -> None:
     """
     row = draft.rows.get(area)
     while at_most and isinstance(row, AreaRow) and (task := line.called(row)):
-        _start(draft, task)
+        line.leave(draft, task)
+        called = draft.task(task)
+        _start(draft, called, _links(draft, called))
         row = draft.area(area)
         at_most -= 1
 
 
 def waits_for(draft: Draft, row: ProcessRow) -> tuple[str, ...]:
     """Tasks that must be done before this tile can start; empty: it is ready."""
-    scene = draft.download(row.download)
-    needed = [] if _delivered(scene, row) else [scene.task]
-    # One that is gone keeps nobody waiting, nor does the reference in its place.
-    links = _links(draft, row)
-    for neighbour in dict.fromkeys((links.previous, links.reference)):
-        if neighbour and draft.process(neighbour).course.status is not Status.DONE:
-            needed.append(neighbour)
-    return tuple(needed)
+    return tuple(_missing(draft, row, _links(draft, row)))
 
 
 def wanted_links(draft: Draft, row: ProcessRow) -> Links:
     """Previous and reference that a tile would be ordered with now."""
-    links = _links(draft, row)
+    return _still_there(draft, _links(draft, row))
+
+
+def _missing(draft: Draft, row: ProcessRow, links: Links) -> Iterator[str]:
+    """Of the tasks that a tile needs, those that are not done."""
+    scene = draft.download(row.download)
+    if not _delivered(scene, row):
+        yield scene.task
+    # One that is gone keeps nobody waiting, nor does the reference in its place.
+    for neighbour in dict.fromkeys((links.previous, links.reference)):
+        if neighbour and draft.process(neighbour).course.status is not Status.DONE:
+            yield neighbour
+
+
+def _still_there(draft: Draft, links: Links) -> Links:
+    """A tile too late to be built on its previous: a side branch of the reference."""
     if links.previous != links.reference and draft.process(links.previous).gone:
-        # It comes too late to be built on that one: a side branch of the reference.
         return Links(links.reference, links.reference)
     return links
 
 
-def _links(draft: Draft, row: ProcessRow) -> Links:
+def _links(draft: Draft, row: TaskRow) -> Links:
     """Those of its place in the chain, whatever became of their layers."""
-    if not row.tile.cell:
+    if not isinstance(row, ProcessRow) or not row.tile.cell:
         return Links()
     chain = pages.around(draft, row.area, row.tile.cell, member(row))
     return chains.links(chain, member(row))
@@ -100,26 +111,23 @@ def undelivered(row: DownloadRow) -> Scene:
 
 
 def _order(draft: Draft, row: TaskRow) -> None:
+    links = _links(draft, row)
     if isinstance(row, ProcessRow):
-        if waits_for(draft, row):
+        if any(_missing(draft, row, links)):
             return
     elif row.expected:
         return
     area = draft.area(row.area)
     if area.state is AreaState.ACTIVE and not row.held and line.has_room(area, row):
-        _start(draft, row.task)
+        _start(draft, row, links)
     elif area.state is not AreaState.CANCELLED:
         line.join(draft, row)
 
 
-def _start(draft: Draft, task: str) -> None:
-    row = draft.task(task)
-    if row.held:
-        line.leave(draft, task)
-        row = draft.task(task)
+def _start(draft: Draft, row: TaskRow, links: Links) -> None:
     course = transitions.ordered(row.course)
     if isinstance(row, ProcessRow):
-        links = wanted_links(draft, row)
+        links = _still_there(draft, links)
         _settle_root(draft, row, links)
         row = replace(
             row,
@@ -195,4 +203,5 @@ _bare: ByIdentity[Scene, Scene] = ByIdentity(lambda scene: scene.with_parts(()),
 
 
 def _delivered(scene: DownloadRow, row: ProcessRow) -> bool:
-    return any(delivery.tile == row.tile.name for delivery in scene.deliveries)
+    tile = row.tile.name
+    return any([delivery.tile == tile for delivery in scene.deliveries])

@@ -137,12 +137,10 @@ def _after_process(draft: Draft, row: ProcessRow, old: object) -> None:
 
 def _consider(draft: Draft, task: str) -> None:
     row = draft.process(task)
-    if row.gone or reader(draft, row):
+    if row.gone or not any(intermediates(draft, row)) or reader(draft, row):
         return
-    releases = _releases(draft, row)
-    if releases:
-        draft.put_task(replace(row, gone=True, readers=()))
-        draft.outgoing += releases
+    draft.put_task(replace(row, gone=True, readers=()))
+    draft.outgoing += _releases(draft, row)
 
 
 def _releases(draft: Draft, row: ProcessRow) -> list[LayerReleased]:

@@ -2,10 +2,10 @@
 """Areas and tasks as JSON, from the read model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from msgspec.structs import asdict
 
 from agents.gateway.answers import (
     AreaAnswer,
