@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The facts of the task log. `Event` is their union: the fold must handle each."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from streams.failures import Failure
 from streams.model import (
@@ -19,8 +20,7 @@ from streams.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class IngestionAccepted:
+class IngestionAccepted(Struct, frozen=True):
     """The catalogue can serve a request; its tasks follow in the log."""
 
     area: str
@@ -40,8 +40,7 @@ class IngestionAccepted:
     """The window is doubled so many times, halved when negative."""
 
 
-@dataclass(frozen=True, slots=True)
-class IngestionListed:
+class IngestionListed(Struct, frozen=True):
     """Every task of a request is in the log now."""
 
     area: str
@@ -54,8 +53,7 @@ class IngestionListed:
     """The searches that were asked, in order, and how each answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class IngestionRefused:
+class IngestionRefused(Struct, frozen=True):
     """The catalogue cannot serve a request; nothing was created."""
 
     area: str
@@ -64,8 +62,7 @@ class IngestionRefused:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskCreated:
+class TaskCreated(Struct, frozen=True):
     """A download or process task exists, with what it waits for."""
 
     area: str
@@ -78,8 +75,7 @@ class TaskCreated:
     """Of a processing task; it waits for its scene and for its chain's neighbours."""
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadStarted:
+class DownloadStarted(Struct, frozen=True):
     """A worker began an attempt to download a scene."""
 
     area: str
@@ -88,8 +84,7 @@ class DownloadStarted:
     worker: str
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadDone:
+class DownloadDone(Struct, frozen=True):
     """A scene is downloaded and cut; its layers are stored."""
 
     area: str
@@ -107,8 +102,7 @@ class DownloadDone:
     """URI of what the steps said; empty: nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadFailed:
+class DownloadFailed(Struct, frozen=True):
     """An attempt to download a scene failed."""
 
     area: str
@@ -124,8 +118,7 @@ class DownloadFailed:
     retry_after_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessStarted:
+class ProcessStarted(Struct, frozen=True):
     """A worker began an attempt to process a tile."""
 
     area: str
@@ -134,8 +127,7 @@ class ProcessStarted:
     worker: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessDone:
+class ProcessDone(Struct, frozen=True):
     """A tile is processed; its layers are stored and indexed."""
 
     area: str
@@ -150,8 +142,7 @@ class ProcessDone:
     """URI of what the steps said; empty: nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessFailed:
+class ProcessFailed(Struct, frozen=True):
     """An attempt to process a tile failed."""
 
     area: str
@@ -165,8 +156,7 @@ class ProcessFailed:
     """URI of what the steps said; empty: nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptExpired:
+class AttemptExpired(Struct, frozen=True):
     """The watch heard nothing of an attempt for too long: its worker is lost."""
 
     area: str
@@ -175,8 +165,7 @@ class AttemptExpired:
     worker: str
 
 
-@dataclass(frozen=True, slots=True)
-class LayerDeleted:
+class LayerDeleted(Struct, frozen=True):
     """The janitor deleted a layer that nobody waits for any more."""
 
     area: str
@@ -184,8 +173,7 @@ class LayerDeleted:
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRetryAsked:
+class TaskRetryAsked(Struct, frozen=True):
     """An operator wants a task in RETRY tried again."""
 
     area: str
@@ -196,8 +184,7 @@ class TaskRetryAsked:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFailAsked:
+class TaskFailAsked(Struct, frozen=True):
     """An operator gives a task up."""
 
     area: str
@@ -207,8 +194,7 @@ class TaskFailAsked:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskForceAsked:
+class TaskForceAsked(Struct, frozen=True):
     """An operator wants a task in a status that its own course would not give it."""
 
     area: str
@@ -219,8 +205,7 @@ class TaskForceAsked:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskReopenAsked:
+class TaskReopenAsked(Struct, frozen=True):
     """An operator wants a FAILED task back, in its place in its chain."""
 
     area: str
@@ -232,8 +217,7 @@ class TaskReopenAsked:
     """True: the later tiles of its chain, built past it, are done again in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class AreaPaused:
+class AreaPaused(Struct, frozen=True):
     """An operator wants nothing new ordered for an area."""
 
     area: str
@@ -241,8 +225,7 @@ class AreaPaused:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class AreaResumed:
+class AreaResumed(Struct, frozen=True):
     """An operator lets a paused area go on."""
 
     area: str
@@ -250,8 +233,7 @@ class AreaResumed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class AreaCancelled:
+class AreaCancelled(Struct, frozen=True):
     """An operator stops an area for good."""
 
     area: str
@@ -259,8 +241,7 @@ class AreaCancelled:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class AreaLimited:
+class AreaLimited(Struct, frozen=True):
     """An operator wants other limits for an area; later requests do not change them."""
 
     area: str

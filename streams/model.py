@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nouns of the ingester, as frozen values. Each has its Avro twin in `schemas/`."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from streams.failures import Failure
 
@@ -112,8 +111,7 @@ class Action(StrEnum):
     """A document about layers (a STAC item), kept beside them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One tile of a scene, as the downloader must cut it out of the product."""
 
     tile: str
@@ -128,8 +126,7 @@ class Part:
     """Of a Sentinel-1 burst: tenths of a second since the ascending node; else 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """One satellite product, as a catalogue described it."""
 
     name: str
@@ -167,8 +164,7 @@ class Scene:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(Struct, frozen=True):
     """The unit of processing: one part of a scene at one place of the grid."""
 
     name: str
@@ -186,8 +182,7 @@ class Tile:
     """These four as in `Part`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One stored object: a file of a tile. It exists if and only if a fact lists it."""
 
     name: str
@@ -202,8 +197,7 @@ class Layer:
     action: Action = Action.CREATE
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(Struct, frozen=True):
     """What the valid pixels of a band hold, as stored."""
 
     minimum: float | None
@@ -214,8 +208,7 @@ class Statistics:
     """Pixels that are not no-data, in % of all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Struct, frozen=True):
     """What was found in a layer that is a raster, before it was stored."""
 
     uri: str
@@ -233,8 +226,7 @@ class Delivery(Struct, frozen=True):
     layers: tuple[Layer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What a request wants done with its scenes: the same for all of its tasks."""
 
     scene_graph: str
@@ -257,8 +249,7 @@ class Settings:
     """Lost attempts of a task after which an operator is told; 0: never."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """One try of one provider to deliver a product."""
 
     provider: str
@@ -270,16 +261,14 @@ class Trial:
     duration_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(Struct, frozen=True):
     """A scene that a catalogue listed and the inventory did not keep, and why."""
 
     scene: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class LayerTarget:
+class LayerTarget(Struct, frozen=True):
     """Where the request wants a layer indexed: a variable and its instance."""
 
     variable: str = ""

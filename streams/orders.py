@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is asked: of the catalogue by users, of workers by the fold; and its notices."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from streams.failures import Failure
 from streams.model import (
@@ -20,8 +19,7 @@ from streams.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class IngestionRequest:
+class IngestionRequest(Struct, frozen=True):
     """Someone wants an area ingested. `streams.payload` reads one from JSON."""
 
     name: str
@@ -66,8 +64,7 @@ class IngestionRequest:
     """URI of the scenes document posted with it, used instead of a search."""
 
 
-@dataclass(frozen=True, slots=True)
-class InventoryRequest:
+class InventoryRequest(Struct, frozen=True):
     """Someone wants to see what a request would lead to; nothing is ingested."""
 
     inventory: str
@@ -81,8 +78,7 @@ class InventoryRequest:
     """Who asks."""
 
 
-@dataclass(frozen=True, slots=True)
-class InventoryProgress:
+class InventoryProgress(Struct, frozen=True):
     """How far an inventory is."""
 
     inventory: str
@@ -146,8 +142,7 @@ class LayerReleased(Struct, frozen=True):
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
-class AreaDone:
+class AreaDone(Struct, frozen=True):
     """Every task of the area has ended, well or not."""
 
     area: str
@@ -155,8 +150,7 @@ class AreaDone:
     processes: Tally
 
 
-@dataclass(frozen=True, slots=True)
-class AreaNeedsAttention:
+class AreaNeedsAttention(Struct, frozen=True):
     """A task used up its retries and waits for an operator."""
 
     area: str
@@ -166,8 +160,7 @@ class AreaNeedsAttention:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRefused:
+class CommandRefused(Struct, frozen=True):
     """An operator's wish that the fold did not allow, and why."""
 
     area: str
@@ -179,8 +172,7 @@ class CommandRefused:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class AreaStanding:
+class AreaStanding(Struct, frozen=True):
     """What an operator's wish made of an area: workers look at it first."""
 
     area: str
@@ -189,8 +181,7 @@ class AreaStanding:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True):
     """A worker is still busy with an attempt."""
 
     area: str
@@ -204,8 +195,7 @@ class Heartbeat:
     """0 when unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(Struct, frozen=True):
     """A record that could not be decoded or handled, whole, with its cause."""
 
     topic: str

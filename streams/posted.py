@@ -6,8 +6,10 @@ It is read from the `properties` of its features alone; their geometry is for ma
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from streams.edits import problems_of
 from streams.errors import InvalidRequest

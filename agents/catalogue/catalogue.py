@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from msgspec import structs
 from shapely.geometry.base import BaseGeometry
 
 from agents.catalogue.area import area_in, crossing
@@ -229,7 +230,7 @@ class Catalogue:
         inventory: Inventory,
     ) -> list[Event]:
         settings = settings_of(request, instances)
-        request = replace(
+        request = structs.replace(
             request,
             limit_downloads=request.limit_downloads or self.limit_downloads,
             limit_processes=request.limit_processes or self.limit_processes,

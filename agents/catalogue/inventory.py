@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from msgspec import structs
 from shapely.geometry.base import BaseGeometry
 
 from agents.catalogue.filters import Filter
@@ -82,7 +83,7 @@ def _placed(
         found, footprints.shapes, mended, meets, strict=True
     ):
         if odd and isinstance(item, Scene):
-            item = replace(item, footprint=shape.wkt)
+            item = structs.replace(item, footprint=shape.wkt)
         if shape is None:
             yield item, "its footprint cannot be read"
         elif shape.is_empty:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from msgspec import structs
+
 from agents.catalogue.inventory import Inventory
 from streams.chains import Chain
 from streams.errors import InvalidRequest
@@ -73,7 +75,7 @@ def known_records(known: Known, area: str, scenes: Sequence[Scene]) -> dict[str,
 def with_known(inventory: Inventory, records: Mapping[str, str]) -> Inventory:
     """The inventory with the records that its scenes have already."""
     scenes = tuple(
-        replace(scene, record=records.get(scene.name, scene.record))
+        structs.replace(scene, record=records.get(scene.name, scene.record))
         for scene in inventory.scenes
     )
     return replace(inventory, scenes=scenes)

@@ -2,7 +2,8 @@
 """From scenes to tasks: the facts that create them. Pure; links are the fold's."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from agents.catalogue.cells import NONE, grid_of
 from agents.catalogue.inventory import Inventory

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A posted document instead of a search: its scenes, as the sensor knows them. Pure."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from agents.catalogue.inventory import Inventory
 from agents.catalogue.sensor import Sensor, completed

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from msgspec import structs
+
 from agents.catalogue.inventory import Inventory
 from streams.errors import IngesterError
 from streams.model import LayerTarget, LeftOut, Scene
@@ -68,7 +70,7 @@ def with_records(
     for scene in inventory.scenes:
         outcome = outcomes[scene.name]
         if isinstance(outcome, str):
-            kept.append(replace(scene, record=outcome))
+            kept.append(structs.replace(scene, record=outcome))
         else:
             left_out.append(LeftOut(scene.name, f"no record: {outcome}"))
     return replace(inventory, scenes=tuple(kept), left_out=tuple(left_out))

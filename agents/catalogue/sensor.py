@@ -2,8 +2,9 @@
 """What the catalogue needs to know of a sensor: names, tiles, and its grids."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from agents.catalogue.names import with_date
 from streams.errors import InvalidRequest

@@ -2,8 +2,9 @@
 """What the catalogue does with the request for an inventory: look, and store it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from agents.catalogue.catalogue import Catalogue
 from agents.catalogue.patience import patiently

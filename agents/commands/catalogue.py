@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
+from msgspec import structs
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -96,7 +97,7 @@ def plan(
 def _paged(
     request: IngestionRequest, page: int | None, limit: int | None
 ) -> IngestionRequest:
-    return replace(
+    return structs.replace(
         request,
         page=request.page if page is None else page,
         limit=request.limit if limit is None else limit,
@@ -107,7 +108,7 @@ def _look(request: IngestionRequest, posted: Path | None, stage: Stage) -> Previ
     catalogue = open_catalogue(load_settings(), note)
     if posted is not None:
         catalogue = replace(catalogue, documents=file_text)
-        request = replace(request, document=str(posted))
+        request = structs.replace(request, document=str(posted))
     with _progress() as told:
         return catalogue.preview(request, stage, told)
 

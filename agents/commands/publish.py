@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from agents.catalogue.agent import open_catalogue, open_documents
 from agents.catalogue.known import NothingKnown
@@ -46,7 +47,7 @@ def publish(
     if not dry_run:
         # To send it takes Kafka alone.
         catalogue = replace(catalogue, known=NothingKnown())
-    request = replace(request, document=str(scenes or ""))
+    request = structs.replace(request, document=str(scenes or ""))
     for warning in catalogue.check(*catalogue.read(request)):
         note(warning)
     if dry_run:
@@ -60,7 +61,7 @@ def publish(
         return
     if scenes is not None:
         kept = open_documents(settings).keep_posted(scenes.read_bytes())
-        request = replace(request, document=kept)
+        request = structs.replace(request, document=kept)
     send_request(settings, request)
     if as_json:
         say_json({"area": request.name, "request": request.request})

@@ -8,11 +8,11 @@ The scenarios' numbers are those of the acceptance list; 1, 12 and 14 are in
 import threading
 import urllib.request
 import zipfile
-from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 
 import pytest
+from msgspec.structs import replace
 
 from agents.downloader.download import Downloading
 from agents.downloader.providers import url

@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from agents.downloader.providers import url
 from infra.local import s3
@@ -110,7 +111,7 @@ def test_product_arrives_whole_or_fails(
     )
     # The checksum of a catalogue finds what the archive's own ones would find later.
     md5 = hashlib.md5(PRODUCT).hexdigest()
-    scene = replace(SCENE, metadata={"md5": md5})
+    scene = structs.replace(SCENE, metadata={"md5": md5})
     for number, before in enumerate(("", "cut 0.3")):
         origin.faults = [*([before] if before else []), *[fault] * times]
         into = tmp_path / f"into-{number}"

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 import shapely
+from msgspec import structs
 
 from agents import plugins
 from agents.processor.indexer import Entry, TileLayers
@@ -75,7 +76,7 @@ def unheard(ids):
 def tile_layers(indexer, instances, tmp_path):
     """Two layers of a tile, stored as files; only one has an instance."""
     (record,) = indexer.records([a_scene()], unheard)
-    scene = replace(a_scene(), record=record)
+    scene = structs.replace(a_scene(), record=record)
     entries = []
     for name in ("B04", "mask"):
         file = raster(tmp_path / f"{name}.tif")
@@ -135,7 +136,7 @@ def test_empty_index_is_told_to_be_empty(indexer):
 def test_record_is_the_scene(indexer, instances, tmp_path, client, server):
     (id,) = indexer.records([a_scene(sourceID=NAME, area="demo")], unheard)
     file = raster(tmp_path / "B04.tif")
-    scene = replace(a_scene(), record=id)
+    scene = structs.replace(a_scene(), record=id)
     layer = Layer("B04", "tif", str(file), 1, "00")
     indexer.index(
         TileLayers(
@@ -305,13 +306,13 @@ def test_layer_of_another_scene_in_its_place_is_a_conflict(indexer, tile_layers)
     """F16, scenario 10: both are told."""
     indexer.index(tile_layers)
     (other,) = indexer.records([a_scene("other")], unheard)
-    scene = replace(tile_layers.scene, record=other)
+    scene = structs.replace(tile_layers.scene, record=other)
     with pytest.raises(IndexConflict, match="of another record"):
         indexer.index(replace(tile_layers, scene=scene))
 
 
 def test_scene_without_record_is_refused(indexer, tile_layers):
-    scene = replace(tile_layers.scene, record="")
+    scene = structs.replace(tile_layers.scene, record="")
     with pytest.raises(IndexRefused, match=r"layer 'B04'.*has no record"):
         indexer.index(replace(tile_layers, scene=scene))
 

@@ -4,10 +4,10 @@
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from agents.downloader.providers import archives, odata, oneatlas, url
 from infra.local import s3

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the log must have led to, compared with what is there."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from streams.audit import (
     NOTHING,

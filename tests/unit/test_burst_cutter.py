@@ -4,13 +4,14 @@
 import json
 import re
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
+from msgspec.structs import replace
 
 from agents.catalogue.agent import open_sources
 from agents.catalogue.bursts.burst import Burst

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Avro files and the dataclasses are one contract, told twice."""
+"""The Avro files and the classes are one contract, told twice."""
 
-import dataclasses
 import re
 import types
 import typing
@@ -11,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
+from msgspec import NODEFAULT, Struct, structs
 
 from streams import compatibility, contract
 from streams.codec import MESSAGES
@@ -45,8 +45,8 @@ def agreed_type(annotation: Any) -> Any:
     return f"ingester.types.{annotation.__name__}"
 
 
-def agreed_default(field: dataclasses.Field) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
+def agreed_default(field: structs.FieldInfo) -> Any:
+    if field.default_factory is not NODEFAULT:
         return {}
     if isinstance(field.default, Enum):
         return field.default.value
@@ -54,7 +54,7 @@ def agreed_default(field: dataclasses.Field) -> Any:
 
 
 def short(node: Any) -> Any:
-    """A schema node with named types by their name, as the dataclass sees them."""
+    """A schema node with named types by their name, as the class sees them."""
     match node:
         case {"type": "record" | "enum"}:
             return contract.full_name(node)
@@ -85,7 +85,7 @@ def named_types(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def classes_by_name() -> dict[str, type]:
-    """Every dataclass and enum reachable from a message."""
+    """Every struct and enum reachable from a message."""
     found: dict[str, type] = {}
 
     def visit(annotation: Any) -> None:
@@ -94,7 +94,7 @@ def classes_by_name() -> dict[str, type]:
         if isinstance(annotation, type) and annotation.__module__.startswith("streams"):
             if annotation.__name__ not in found:
                 found[annotation.__name__] = annotation
-                if dataclasses.is_dataclass(annotation):
+                if issubclass(annotation, Struct):
                     for hint in typing.get_type_hints(annotation).values():
                         visit(hint)
 
@@ -128,14 +128,11 @@ def test_schema_and_class_agree(name: str):
         assert node["symbols"] == [member.value for member in cls]
         return
     hints = typing.get_type_hints(cls)
-    fields = dataclasses.fields(cls)
+    fields = structs.fields(cls)
     assert [f["name"] for f in node["fields"]] == [f.name for f in fields]
     for schema_field, field in zip(node["fields"], fields, strict=True):
         assert short(schema_field["type"]) == agreed_type(hints[field.name]), field.name
-        has_default = (
-            field.default is not dataclasses.MISSING
-            or field.default_factory is not dataclasses.MISSING
-        )
+        has_default = not field.required
         assert ("default" in schema_field) == has_default, field.name
         if has_default:
             assert schema_field["default"] == agreed_default(field), field.name

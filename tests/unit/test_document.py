@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import shapely
+from msgspec import structs
 
 from streams.chains import Chain
 from streams.document import Listed, encoded, instant, linked, scenes_document
@@ -71,7 +72,11 @@ def problems(document, request=REQUEST):
 def test_document_has_the_members_of_the_go_ingester():
     scene = Scene("a", "", NEVER, WKT)
     burst = Tile("A44_IW1_4655", "b", NEVER, footprint=BURST)
-    listed = [Listed(scene), Listed(replace(scene, name="b"), (burst,)), Listed(scene)]
+    listed = [
+        Listed(scene),
+        Listed(structs.replace(scene, name="b"), (burst,)),
+        Listed(scene),
+    ]
     document = scenes_document(AREA, NOTHING, listed)
     assert document.keys() == {"type", "features"}
     first, second, third = document["features"]

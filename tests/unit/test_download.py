@@ -3,12 +3,12 @@
 
 import threading
 import zipfile
-from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from agents.downloader.download import Downloading
 from agents.downloader.providers.null import NullProvider

@@ -3,10 +3,10 @@
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agents.catalogue.agent import open_catalogue
 from agents.settings import Settings, load_settings

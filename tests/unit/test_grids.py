@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which tiles are one chain: the grid of a request, and the cells of its tiles."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 import shapely
+from msgspec.structs import replace
 
 from agents import plugins
 from agents.catalogue.catalogue import Catalogue

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agents.catalogue.cutter import with_parts
 from agents.catalogue.filters import filters_of

@@ -8,11 +8,11 @@ free, each is one token.
 
 import json
 import sys
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agents.catalogue.agent import open_catalogue
 from agents.catalogue.bursts.product import Archive, read_bursts

@@ -2,12 +2,12 @@
 """Graphs of the library carried out, from product to layers; SNAP is a stand-in."""
 
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from rasterio.io import MemoryFile
 
 from agents import plugins

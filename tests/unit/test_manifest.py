@@ -2,9 +2,9 @@
 """Manifests: the first one speaks for its attempt."""
 
 import threading
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from agents.worker import manifest
 from infra.files.store import FileStore

@@ -2,12 +2,12 @@
 """Areas over the 180th meridian, around the poles, and in every form of GeoJSON."""
 
 import json
-from dataclasses import replace
 
 import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from shapely import MultiPolygon, Polygon, box
 from shapely.affinity import translate
 from shapely.geometry import mapping, shape

@@ -2,7 +2,6 @@
 """Layers say where they come from, and the same origin gives the same bytes."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -12,6 +11,7 @@ import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from msgspec.structs import replace
 
 from agents.processor.indexers.stac import StacIndexer
 from agents.worker.graph.cog import write_cog

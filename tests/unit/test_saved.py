@@ -3,10 +3,10 @@
 
 import hashlib
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agents.worker.saved import LocalLayer, fetch, save
 from infra.files.store import FileStore

@@ -11,6 +11,7 @@ import pystac
 import pytest
 import rasterio
 import shapely
+from msgspec import structs
 from rasterio.transform import from_origin
 
 from agents.processor.indexer import Entry, TileLayers
@@ -85,7 +86,7 @@ def test_item_says_what_when_and_where(tmp_path):
 
 def test_extensions_are_named_when_they_are_used(tmp_path):
     with_clouds = _item(_entry(tmp_path)).stac_extensions
-    without = _item(_entry(tmp_path), scene=replace(SCENE, metadata={}))
+    without = _item(_entry(tmp_path), scene=structs.replace(SCENE, metadata={}))
     assert [url.split("/")[3] for url in with_clouds] == [
         *("projection", "raster", "file", "eo")
     ]
@@ -140,7 +141,7 @@ def test_scale_is_told_where_values_are_a_line(data_format, expected, tmp_path):
 
 
 def test_item_of_a_tile_is_named_after_scene_and_tile(tmp_path):
-    tile = replace(TILE, name="A44_IW1_1561")
+    tile = structs.replace(TILE, name="A44_IW1_1561")
     assert _item(_entry(tmp_path), tile=tile).id == "LC08_S_A44_IW1_1561"
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A product must have what it says itself that it has."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agents.downloader.structure import check
 from agents.worker.archive import unpack

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from msgspec import structs
+
 from agents.downloader.provider import Errand
 from agents.downloader.providers.remote import Lot, RemoteProvider, lot_of, made
 from agents.downloader.transfer.manners import Manners
@@ -35,7 +37,7 @@ class Templates:
             ProviderRefused: a template asks for what is not known of the scene.
         """
         known = {name: scene.metadata.get(name, "") for name in _METADATA}
-        facts = replace(scene, fields={**known, **_fields(scene)})
+        facts = structs.replace(scene, fields={**known, **_fields(scene)})
         for template in self._templates:
             lacking = [n for n in _METADATA if f"{{{n}}}" in template and not known[n]]
             if lacking:

@@ -6,11 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import Depends, HTTPException, Request
+from msgspec.structs import replace
 
 from agents.gateway.catalogue.board import Board
 from agents.gateway.catalogue.forms import fields_of
