@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from streams.errors import UndecodableRecord
 
@@ -13,6 +13,10 @@ M = TypeVar("M")
 
 Headers = tuple[tuple[str, bytes], ...]
 
+_ALIKE: Headers = (
+    ("ce_specversion", b"1.0"),
+    ("content-type", b"application/avro"),
+)
 _REQUIRED = ("ce_type", "ce_id", "ce_source", "ce_time")
 
 
@@ -50,18 +54,16 @@ class Record(Struct, frozen=True):
 
 def to_headers(envelope: Envelope[M], message_type: str) -> Headers:
     """CloudEvents 1.0 binary-mode headers; empty attributes are left out."""
-    attributes = {
-        "ce_specversion": "1.0",
-        "ce_id": envelope.id,
-        "ce_type": message_type,
-        "ce_source": envelope.source,
-        "ce_time": envelope.time.astimezone(UTC).isoformat(),
-        "ce_subject": envelope.subject,
-        "ce_causationid": envelope.cause,
-        "ce_correlationid": envelope.correlation,
-        "content-type": "application/avro",
-    }
-    return tuple((key, value.encode()) for key, value in attributes.items() if value)
+    attributes = (
+        ("ce_id", envelope.id),
+        ("ce_type", message_type),
+        ("ce_source", envelope.source),
+        ("ce_time", to_builtins(envelope.time)),
+        ("ce_subject", envelope.subject),
+        ("ce_causationid", envelope.cause),
+        ("ce_correlationid", envelope.correlation),
+    )
+    return (*_ALIKE, *[(key, value.encode()) for key, value in attributes if value])
 
 
 def from_headers(headers: Iterable[tuple[str, bytes]], message: M) -> Envelope[M]:

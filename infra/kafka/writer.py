@@ -36,6 +36,7 @@ class Writer:
                 "linger.ms": linger_ms,
                 "delivery.timeout.ms": _DELIVERY_TIMEOUT_MS,
                 "message.max.bytes": MAX_RECORD_BYTES,
+                "delivery.report.only.error": True,
             }
         )
 
@@ -77,7 +78,6 @@ class Writer:
             except BufferError:  # the queue is full: wait for it to drain
                 self._producer.poll(0.5)
             else:
-                self._producer.poll(0)
                 return
 
     def flush(self) -> None:
