@@ -7,8 +7,9 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct, structs
 
-from streams import contract
+from streams import contract, model
 from streams.codec import (
     MESSAGES,
     decode,
@@ -35,6 +36,15 @@ st.register_type_strategy(datetime, aware)
 # Avro's long has 64 bits, Python's int as many as it takes.
 st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))
 st.register_type_strategy(float, st.floats(allow_nan=False))
+
+
+def with_every_field(cls):
+    return st.builds(cls, **{f.name: st.from_type(f.type) for f in structs.fields(cls)})
+
+
+for noun in (*vars(model).values(), *MESSAGES.values()):
+    if isinstance(noun, type) and issubclass(noun, Struct) and noun is not Struct:
+        st.register_type_strategy(noun, with_every_field)
 
 
 @pytest.mark.parametrize("name", sorted(MESSAGES))
