@@ -52,7 +52,7 @@ class Line(Struct, frozen=True):
     last: str = ""
 
 
-class AreaRow(Struct, frozen=True):
+class AreaRow(Struct, frozen=True, omit_defaults=True):
     """One area: its tallies, and what an operator said of it."""
 
     area: str
@@ -73,7 +73,7 @@ class AreaRow(Struct, frozen=True):
     """Offset, in the task log, of the fact that last changed this row."""
 
 
-class IngestionRow(Struct, frozen=True):
+class IngestionRow(Struct, frozen=True, omit_defaults=True):
     """One accepted request."""
 
     area: str
@@ -83,7 +83,7 @@ class IngestionRow(Struct, frozen=True):
     at: int = -1
 
 
-class DownloadRow(Struct, frozen=True):
+class DownloadRow(Struct, frozen=True, omit_defaults=True):
     """One download task, and its scene."""
 
     area: str
@@ -103,7 +103,7 @@ class DownloadRow(Struct, frozen=True):
     at: int = -1
 
 
-class ProcessRow(Struct, frozen=True):
+class ProcessRow(Struct, frozen=True, omit_defaults=True):
     """One processing task, and its tile."""
 
     area: str
@@ -160,7 +160,7 @@ class CellRow(Struct, frozen=True, omit_defaults=True):
         return cell_key(self.area, self.cell)
 
 
-class PageRow(Struct, frozen=True):
+class PageRow(Struct, frozen=True, omit_defaults=True):
     """Earlier members of the chain of a cell."""
 
     area: str
