@@ -45,10 +45,13 @@ class View(Mapping[str, Row]):
         """The row under this key."""
         row = self._recent.look(key)
         if row is UNKNOWN:
-            value = self._stored(key)
-            row = None if value is None else decode_row(key, value)
+            row = self.changed.get(key) or self._read(key)
             self._recent.remember({key: row})
         return default if row is None else row
+
+    def _read(self, key: str) -> Row | None:
+        value = self._stored(key)
+        return None if value is None else decode_row(key, value)
 
     def update(self, rows: Mapping[str, Row]) -> None:
         """Lay rows over the table."""

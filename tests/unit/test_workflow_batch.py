@@ -4,13 +4,14 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.worker.recent import Recent
 from agents.workflow import journal
 from agents.workflow.batch import View, fold_batch
 from streams.codec import pack, unpack
 from streams.envelope import Record
 from streams.failures import Failure
 from streams.replay import replay
-from streams.table import decode_row
+from streams.table import decode_row, encode_row
 from streams.topics import DOWNLOADS, TASKS
 from tests.world import AREA, World
 
@@ -115,6 +116,13 @@ def test_table_is_exact_after_crashes_between_any_two_writes(crashes):
         assert agent.rows() == replay(WORLD.log[: agent.position + 1]).table
     agent.fold(RECORDS[agent.position + 1 :])
     assert Agent(changelog).rows() == WORLD.table
+
+
+@given(at_most=st.integers(0, 40))
+def test_memory_smaller_than_a_batch_forgets_none_of_its_rows(at_most):
+    batch = fold_batch(View({}.get, Recent(at_most)), RECORDS)
+    found = {key: decode_row(key, encode_row(row)) for key, row in batch.rows.items()}
+    assert found == replay(WORLD.log).table
 
 
 def test_facts_seen_again_are_passed_over():
