@@ -193,6 +193,12 @@ class Settings(BaseSettings):
     workflow_lease_s: float = _of(
         600.0, "An attempt that gives no sign for so long is lost.", "workflow"
     )
+    workflow_keep_failed_days: float = _of(
+        30.0,
+        "Intermediate layers of tiles that failed are kept for so long; one reopened "
+        "later has them downloaded again. 0: until the area is cancelled.",
+        "workflow",
+    )
     janitor_policy: Literal["delete", "dry-run", "keep"] = _of(
         "delete",
         "What becomes of released layers: `dry-run` only says what would be deleted.",

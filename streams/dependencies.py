@@ -29,6 +29,7 @@ from streams.events import (
     IngestionListed,
     IngestionRefused,
     LayerDeleted,
+    LayersExpired,
     ProcessDone,
     ProcessFailed,
     ProcessStarted,
@@ -128,6 +129,8 @@ def _fold(draft: Draft, fact: Envelope[Event]) -> None:
         case AttemptExpired():
             message = f"nothing heard of worker {event.worker}"
             _fail(draft, event, Failure.LOST, message, fact.time)
+        case LayersExpired():
+            retention.expire(draft, event)
         case TaskRetryAsked() | TaskFailAsked() | TaskForceAsked() | TaskReopenAsked():
             wishes.grant_task_wish(draft, event, fact)
         case AreaPaused() | AreaResumed() | AreaCancelled() | AreaLimited():

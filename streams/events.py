@@ -165,6 +165,14 @@ class AttemptExpired(Struct, frozen=True):
     worker: str
 
 
+class LayersExpired(Struct, frozen=True):
+    """A tile failed long ago and nobody reopened it: its intermediate layers may go."""
+
+    area: str
+    task: str
+    attempt: int
+
+
 class LayerDeleted(Struct, frozen=True):
     """The janitor deleted a layer that nobody waits for any more."""
 
@@ -266,6 +274,7 @@ Event = (
     | DownloadReport
     | ProcessReport
     | AttemptExpired
+    | LayersExpired
     | LayerDeleted
     | TaskWish
     | AreaWish

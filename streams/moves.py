@@ -104,6 +104,7 @@ def reopen(draft: Draft, row: TaskRow, wish: str, *, follow: bool = False) -> No
         row = replace(row, follow=follow)
         draft.put_task(row)
         enter_chain(draft, row)
+        _bring_back(draft, row.task)
     else:
         draft.put_task(row)
         for process in map(draft.process, row.processes):

@@ -11,6 +11,9 @@ is ordered, or may yet be:
 - as the reference of its chain, or the last of it, later dates: as long as the area is
   open, that is, not cancelled.
 
+One that failed is waited for only so long (`layers-expired`): reopened after that, its
+cut is downloaded again.
+
 So a task that fails releases nothing of the tile before it: the next one inherits that.
 A tile that came later between two that are done hangs on the reference, and one that is
 done again has its cut downloaded again: see `streams.release` and `streams.moves`.
@@ -23,8 +26,16 @@ from msgspec.structs import replace
 from streams import chains, pages
 from streams.chains import Chain, Member
 from streams.draft import Draft
-from streams.events import DownloadDone, ProcessDone
-from streams.model import PICTURES, STEP_LOG, Action, AreaState, Layer, Status
+from streams.events import DownloadDone, LayersExpired, ProcessDone
+from streams.model import (
+    PICTURES,
+    STEP_LOG,
+    Action,
+    AreaState,
+    Delivery,
+    Layer,
+    Status,
+)
 from streams.orders import LayerReleased
 from streams.table import AreaRow, DownloadRow, ProcessRow, Table
 
@@ -39,9 +50,10 @@ def let_go(draft: Draft) -> None:
             _after_process(draft, row, draft.table.get(key))
         elif isinstance(row, DownloadRow):
             old = draft.table.get(key)
-            if not isinstance(old, DownloadRow) or old.deliveries != row.deliveries:
+            known = old.deliveries if isinstance(old, DownloadRow) else ()
+            if known != row.deliveries:
                 for task in row.processes:
-                    _consider(draft, task)
+                    _after_delivery(draft, draft.process(task), known)
 
 
 def discard(
@@ -62,6 +74,15 @@ def discard(
     for layer in layers:
         if is_intermediate(layer) and layer.uri not in known:
             draft.outgoing.append(LayerReleased(event.area, event.task, layer.uri))
+
+
+def expire(draft: Draft, event: LayersExpired) -> None:
+    """Release what a failed tile keeps, unless it was reopened or someone reads it."""
+    row = draft.process(event.task)
+    failed = row.course.status is Status.FAILED and row.course.attempt == event.attempt
+    if failed and not row.gone and not _is_being_read(draft, row):
+        draft.put_task(replace(row, gone=True, readers=()))
+        draft.outgoing += _releases(draft, row)
 
 
 def reader(draft: Draft, row: ProcessRow) -> str:
@@ -97,15 +118,21 @@ def is_intermediate(layer: Layer) -> bool:
 
 def intermediates(draft: Draft, row: ProcessRow) -> Iterator[tuple[str, str]]:
     """Task and URI of each intermediate layer of a tile."""
-    scene = draft.download(row.download)
-    for delivery in scene.deliveries:
-        if delivery.tile == row.tile.name:
-            for layer in filter(is_intermediate, delivery.layers):
-                yield scene.task, layer.uri
+    yield from _cut(draft.download(row.download).deliveries, row)
     for layer in filter(is_intermediate, row.layers):
         yield row.task, layer.uri
     for uri in row.superseded:
         yield row.task, uri
+
+
+def _cut(
+    deliveries: tuple[Delivery, ...], row: ProcessRow
+) -> Iterator[tuple[str, str]]:
+    """Of what was cut for a tile: the download task, and each URI."""
+    for delivery in deliveries:
+        if delivery.tile == row.tile.name:
+            for layer in filter(is_intermediate, delivery.layers):
+                yield row.download, layer.uri
 
 
 def released(table: Table, task: str) -> list[LayerReleased]:
@@ -115,6 +142,18 @@ def released(table: Table, task: str) -> list[LayerReleased]:
     if not isinstance(row, ProcessRow) or not row.gone:
         return []
     return _releases(draft, row)
+
+
+def _after_delivery(draft: Draft, row: ProcessRow, known: tuple[Delivery, ...]) -> None:
+    """What was cut for a tile has come: too late, if that is gone."""
+    if not row.gone:
+        _consider(draft, row.task)
+        return
+    there = {uri for _, uri in _cut(known, row)}
+    fresh = _cut(draft.download(row.download).deliveries, row)
+    draft.outgoing += [
+        LayerReleased(row.area, task, uri) for task, uri in fresh if uri not in there
+    ]
 
 
 def _after_process(draft: Draft, row: ProcessRow, old: object) -> None:
@@ -133,6 +172,19 @@ def _after_process(draft: Draft, row: ProcessRow, old: object) -> None:
             lost.add(chains.preceding(chain, member))
     for task in sorted(lost - {""}):
         _consider(draft, task)
+
+
+def _is_being_read(draft: Draft, row: ProcessRow) -> bool:
+    """Has a task that runs been ordered with this tile, when it was done?"""
+    if not row.tile.cell:
+        return False
+    chain = pages.members(draft, row.area, row.tile.cell)
+    others = (draft.process(task) for _, task in chain)
+    return any(
+        row.task in (other.previous, other.reference)
+        and other.course.status in _RUNNING
+        for other in others
+    )
 
 
 def _consider(draft: Draft, task: str) -> None:

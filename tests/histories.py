@@ -24,6 +24,7 @@ from streams.events import (
     AreaWish,
     AttemptExpired,
     DownloadDone,
+    LayersExpired,
     ProcessDone,
     TaskFailAsked,
     TaskForceAsked,
@@ -110,7 +111,7 @@ class History:
         moves = ["repeat"] if self.world.log else []
         moves += ["post"] * 3 if self.backlog else []
         moves += ["work"] * 6 if self.orders else []
-        moves += ["stale", "expire"] if self.world.tasks() else []
+        moves += ["stale", "expire", "let go"] if self.world.tasks() else []
         moves += ["wish"] * 2 if self.wishes and self.world.tasks() else []
         match self.draw(moves or ["nothing"]):
             case "post":
@@ -125,6 +126,10 @@ class History:
             case "expire":
                 row = self.draw(self.world.tasks())
                 self.world.tell(AttemptExpired(AREA, row.task, row.course.attempt, "w"))
+            case "let go":
+                row = self.draw(self.world.tasks())
+                if isinstance(row, ProcessRow):
+                    self.world.tell(LayersExpired(AREA, row.task, row.course.attempt))
             case "wish":
                 self.wish()
 
@@ -431,9 +436,9 @@ def kept_uris(world: World) -> set[str]:
 
 
 def is_kept(world: World, row: ProcessRow) -> bool:
-    """Failed, not done, the root, the last of its chain, or before one not done?"""
+    """Not done, the root, the last of its chain, or before one that is not done?"""
     if row.course.status is not Status.DONE:
-        return True
+        return not row.gone
     for cell in world.cells():
         tasks = [task for _, task in cell.chain.members]
         if row.task in tasks:

@@ -12,7 +12,7 @@ import gc
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any
 
@@ -27,6 +27,7 @@ from agents.workflow import journal
 from agents.workflow.app import build_app
 from agents.workflow.batch import Batch, View, fold_batch, outgoing_record
 from agents.workflow.leases import Leases, expiry_record
+from agents.workflow.leftovers import Leftovers
 from agents.workflow.table import DependencyTable
 from agents.workflow.transport import record_of
 from agents.workflow.watch import Watch
@@ -38,9 +39,11 @@ from infra.kafka.writer import MAX_RECORD_BYTES, Writer
 from streams.codec import unpack_as
 from streams.envelope import Record
 from streams.errors import ContractError
+from streams.events import AttemptExpired, LayersExpired
 from streams.orders import Heartbeat
 from streams.release import outstanding
 from streams.retention import released
+from streams.table import Row
 from streams.topics import PROGRESS, TABLE, TASKS
 
 _LOG = logger("workflow")
@@ -69,6 +72,7 @@ class Workflow:
             settings.workflow_resend_s, Lag(self._kafka), partition_of, time.monotonic
         )
         self._leases = Leases(settings.workflow_lease_s, time.monotonic)
+        self._leftovers = Leftovers(timedelta(days=settings.workflow_keep_failed_days))
         self._waiting: list[Event] = []
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
@@ -111,19 +115,21 @@ class Workflow:
             await self._write(orders)
 
     async def expire(self) -> None:
-        """Look after attempts that began: give up those whose workers are lost."""
+        """Give up attempts whose workers are lost, and what failed tiles kept."""
         if self._whole.is_set():
+            now = datetime.now(UTC)
             lost = self._leases.expired()
-            for expired in lost:
+            for attempt in lost:
                 _LOG.warning(
-                    f"nothing heard of {expired.worker}",
+                    f"nothing heard of {attempt.worker}",
                     action="attempt_expired",
-                    task=expired.task,
-                    attempt=expired.attempt,
+                    task=attempt.task,
+                    attempt=attempt.attempt,
                 )
-            if lost:
-                now = datetime.now(UTC)
-                await self._write([expiry_record(expired, now) for expired in lost])
+            expired: list[AttemptExpired | LayersExpired]
+            expired = [*lost, *self._leftovers.expired(now)]
+            if expired:
+                await self._write([expiry_record(one, now) for one in expired])
 
     def follow_progress(self) -> None:
         """In a thread: hear the heartbeats of all workers, for ever."""
@@ -178,9 +184,8 @@ class Workflow:
         self._recent.forget()
         self._watch.forget()
         self._leases.forget()
-        pending = dict(self._table.pending(self._is_ours))
-        self._watch.see(pending)
-        self._leases.see(pending)
+        self._leftovers.forget()
+        self._see(dict(self._table.watched(self._is_ours)))
         orders = [order for task in unsure for order in self._orders_again(task)]
         await self._write([*again, *orders])
         gc.collect()
@@ -296,8 +301,12 @@ class Workflow:
         self._flush = asyncio.create_task(asyncio.to_thread(self._writer.flush))
         self._table.lay(rows)
         self._table.positions[partition] = batch.position
-        self._watch.see(batch.rows)
-        self._leases.see(batch.rows)
+        self._see(batch.rows)
+
+    def _see(self, rows: dict[str, Row]) -> None:
+        self._watch.see(rows)
+        self._leases.see(rows)
+        self._leftovers.see(rows)
 
     async def _written(self) -> None:
         """Wait for the last batch to be written; what led to it is acknowledged."""

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from streams.codec import message_type, pack
 from streams.envelope import Envelope, Record
-from streams.events import AttemptExpired
+from streams.events import AttemptExpired, LayersExpired
 from streams.model import Status, order_id
 from streams.table import DownloadRow, ProcessRow, Row
 from streams.topics import TASKS
@@ -92,8 +92,8 @@ class Leases:
             )
 
 
-def expiry_record(expired: AttemptExpired, now: datetime) -> Record:
-    """The fact for the log. An attempt that expires has one id, however often told."""
+def expiry_record(expired: AttemptExpired | LayersExpired, now: datetime) -> Record:
+    """The fact for the log: of one attempt, with one id, however often told."""
     order = order_id(expired.task, expired.attempt)
     fact = Envelope(
         expired,

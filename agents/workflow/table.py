@@ -16,7 +16,9 @@ from streams.table import Row, decode_row
 Changelog = Callable[[int, int], Iterable[Record]]
 """Records of one of its partitions, from an offset to the end."""
 
-_PENDING = f'"status":"{Status.PENDING}"'.encode()
+_WATCHED = tuple(
+    f'"status":"{status}"'.encode() for status in (Status.PENDING, Status.FAILED)
+)
 
 
 @dataclass(slots=True)
@@ -66,11 +68,14 @@ class DependencyTable:
             unsure += rows
         return again, unsure
 
-    def pending(self, is_ours: Callable[[str], bool]) -> Iterator[tuple[str, Row]]:
-        """Rows of tasks that are ordered or running, of the areas that are ours."""
+    def watched(self, is_ours: Callable[[str], bool]) -> Iterator[tuple[str, Row]]:
+        """Rows of tasks that run, are ordered or failed, of the areas that are ours."""
         for key, value in self._rows.items():
             # Most rows are not: to look for the words is faster than to decode them.
-            if _PENDING in value and not journal.is_journal(name := key.decode()):
+            if any(words in value for words in _WATCHED):
+                name = key.decode()
+                if journal.is_journal(name):
+                    continue
                 row = decode_row(name, value)
                 if is_ours(row.area):
                     yield name, row

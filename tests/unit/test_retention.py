@@ -10,6 +10,7 @@ from streams.events import (
     AreaCancelled,
     AttemptExpired,
     DownloadDone,
+    LayersExpired,
     ProcessDone,
     TaskForceAsked,
     TaskReopenAsked,
@@ -111,6 +112,59 @@ def test_tile_that_fails_leaves_its_previous_to_the_next():
     assert world.task(tile(4)).previous == tile(2)
     assert gone(world.done(tile(4))) == [cut(2), made(2)]
     assert why(world, 3) == "its task failed and may be reopened"
+
+
+def expire(world: World, number: int):
+    attempt = world.task(tile(number)).course.attempt
+    return world.tell(LayersExpired(AREA, tile(number), attempt))
+
+
+def test_what_a_failed_tile_keeps_is_released_when_its_time_is_over():
+    world = built(1, 2, 3, failed=2)
+    assert gone(expire(world, 2)) == [cut(2)]
+    assert gone(expire(world, 2)) == []
+
+
+def test_tile_that_has_not_failed_keeps_its_layers_whatever_expires():
+    world = built(1, 2, 3, failed=2)
+    assert gone(expire(world, 1)) == gone(expire(world, 3)) == []
+    reopen(world, tile(2))
+    assert gone(expire(world, 2)) == []
+
+
+def test_attempt_that_failed_before_the_last_does_not_expire():
+    world = built(1, 2, failed=2)
+    assert gone(world.tell(LayersExpired(AREA, tile(2), 0))) == []
+
+
+def test_failed_tile_is_kept_for_the_one_that_runs_on_its_earlier_result():
+    world = a_chain(1, 2, 3, 4)
+    for number in (1, 2, 3, 4):
+        world.done(scene(number))
+    world.done(tile(1))
+    world.failed(tile(2), Failure.STEP_FATAL)
+    world.done(tile(3))  # tile 4 runs, on this one
+    reopen(world, tile(2), follow=True)
+    world.done(tile(2))  # tile 3 is done again
+    world.failed(tile(3), Failure.STEP_FATAL)
+    assert gone(expire(world, 3)) == []
+    world.done(tile(4))
+    assert gone(expire(world, 3)) == [cut(3), made(3)]
+
+
+def test_tile_reopened_after_its_time_is_cut_again():
+    world = built(1, 2, 3, failed=2)
+    expire(world, 2)
+    assert ordered(reopen(world, tile(2))) == [scene(2)]
+    (order,) = [o for o in world.done(scene(2)).outgoing if isinstance(o, ProcessOrder)]
+    assert {layer.uri for layer in order.current.layers} == {cut(2, attempt=2)}
+
+
+def test_what_is_cut_for_a_tile_whose_time_is_over_goes_at_once():
+    world = a_chain(1)
+    world.tell(TaskForceAsked(AREA, tile(1), 0, Status.FAILED, "me", ""))
+    assert gone(expire(world, 1)) == []
+    assert gone(world.done(scene(1))) == [cut(1)]
 
 
 def test_tile_that_was_forced_is_released_at_once():

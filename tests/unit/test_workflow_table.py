@@ -7,7 +7,7 @@ from agents.workflow import journal
 from agents.workflow.batch import Batch
 from agents.workflow.table import DependencyTable
 from streams.envelope import Record
-from streams.model import Scene
+from streams.model import Scene, Status
 from streams.table import AreaRow, DownloadRow, encode_row
 from streams.topics import TABLE
 from streams.transitions import Course, ordered
@@ -70,13 +70,14 @@ def test_reading_that_was_cut_short_goes_on_there():
     assert table.positions == {3: 7}
 
 
-def test_only_tasks_that_are_pending_are_looked_after():
+def test_only_tasks_that_are_pending_or_failed_are_looked_after():
     table = DependencyTable()
     scene = Scene("s", "landsat", datetime(2024, 5, 1, tzinfo=UTC))
     rows = [
         DownloadRow("demo", "demo/s1", "i", scene, Course()),
         DownloadRow("demo", "demo/s2", "i", scene, ordered(Course())),
+        DownloadRow("demo", "demo/s3", "i", scene, Course(Status.FAILED)),
         DownloadRow("others", "others/s2", "i", scene, ordered(Course())),
     ]
     table.lay({row.task: encode_row(row) for row in rows})
-    assert [key for key, _ in table.pending("demo".__eq__)] == ["demo/s2"]
+    assert [key for key, _ in table.watched("demo".__eq__)] == ["demo/s2", "demo/s3"]
