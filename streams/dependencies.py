@@ -130,7 +130,7 @@ def _fold(draft: Draft, fact: Envelope[Event]) -> None:
             message = f"nothing heard of worker {event.worker}"
             _fail(draft, event, Failure.LOST, message, fact.time)
         case LayersExpired():
-            retention.expire(draft, event)
+            retention.expire(draft, event, fact.time)
         case TaskRetryAsked() | TaskFailAsked() | TaskForceAsked() | TaskReopenAsked():
             wishes.grant_task_wish(draft, event, fact)
         case AreaPaused() | AreaResumed() | AreaCancelled() | AreaLimited():

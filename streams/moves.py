@@ -97,11 +97,11 @@ def reopen(draft: Draft, row: TaskRow, wish: str, *, follow: bool = False) -> No
         draft: what changes.
         row: the task.
         wish: id of the fact that asks for it.
-        follow: do later tiles of the chain again once this one is done.
+        follow: do later tiles of the chain again once this one is done, if it has one.
     """
     row = replace(row, course=transitions.granted(row.course, wish))
     if isinstance(row, ProcessRow):
-        row = replace(row, follow=follow)
+        row = replace(row, follow=follow and bool(row.tile.cell))
         draft.put_task(row)
         enter_chain(draft, row)
         _bring_back(draft, row.task)
@@ -161,7 +161,7 @@ def _do_again(draft: Draft, row: ProcessRow) -> None:
     match row.course.status:
         case Status.DONE:
             course = transitions.again(row.course)
-            row = replace(row, course=course, follow=True, stale=False)
+            row = replace(row, course=course, follow=True, stale=False, built=True)
             draft.put_task(row)
             _hold_back(draft, row)
             _bring_back(draft, row.task)

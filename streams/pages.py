@@ -46,12 +46,6 @@ def around(draft: Draft, area: str, cell: str, member: Member) -> Chain:
     return Chain(older + rest, chain.root)
 
 
-def members(draft: Draft, area: str, cell: str) -> tuple[Member, ...]:
-    """The whole chain of a cell: for what is rare, as it costs more in a longer one."""
-    row = draft.cell(area, cell)
-    return _before(draft, row, len(row.pages)) + row.chain.members
-
-
 def insert(draft: Draft, area: str, cell: str, member: Member) -> None:
     """The member takes its place in the chain of its cell."""
     row = draft.cell(area, cell)

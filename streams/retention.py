@@ -11,8 +11,8 @@ is ordered, or may yet be:
 - as the reference of its chain, or the last of it, later dates: as long as the area is
   open, that is, not cancelled.
 
-One that failed is waited for only so long (`layers-expired`): reopened after that, its
-cut is downloaded again.
+One that failed, and was never done, is waited for only so long (`layers-expired`):
+reopened after that, its cut is downloaded again.
 
 So a task that fails releases nothing of the tile before it: the next one inherits that.
 A tile that came later between two that are done hangs on the reference, and one that is
@@ -20,6 +20,7 @@ done again has its cut downloaded again: see `streams.release` and `streams.move
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -76,11 +77,13 @@ def discard(
             draft.outgoing.append(LayerReleased(event.area, event.task, layer.uri))
 
 
-def expire(draft: Draft, event: LayersExpired) -> None:
-    """Release what a failed tile keeps, unless it was reopened or someone reads it."""
+def expire(draft: Draft, event: LayersExpired, at: datetime) -> None:
+    """Release what a tile keeps that failed before, unless others may run on it."""
     row = draft.process(event.task)
-    failed = row.course.status is Status.FAILED and row.course.attempt == event.attempt
-    if failed and not row.gone and not _is_being_read(draft, row):
+    course = row.course
+    failed = course.status is Status.FAILED and course.attempt == event.attempt
+    told_before = course.ended_at is None or at < course.ended_at
+    if failed and not (told_before or row.gone or row.built):
         draft.put_task(replace(row, gone=True, readers=()))
         draft.outgoing += _releases(draft, row)
 
@@ -172,19 +175,6 @@ def _after_process(draft: Draft, row: ProcessRow, old: object) -> None:
             lost.add(chains.preceding(chain, member))
     for task in sorted(lost - {""}):
         _consider(draft, task)
-
-
-def _is_being_read(draft: Draft, row: ProcessRow) -> bool:
-    """Has a task that runs been ordered with this tile, when it was done?"""
-    if not row.tile.cell:
-        return False
-    chain = pages.members(draft, row.area, row.tile.cell)
-    others = (draft.process(task) for _, task in chain)
-    return any(
-        row.task in (other.previous, other.reference)
-        and other.course.status in _RUNNING
-        for other in others
-    )
 
 
 def _consider(draft: Draft, task: str) -> None:

@@ -124,6 +124,8 @@ class ProcessRow(Struct, frozen=True, omit_defaults=True):
     """What it is built on has changed since it was ordered: it is done again."""
     gone: bool = False
     """Its intermediate layers and its cut were released: nobody can build on them."""
+    built: bool = False
+    """It was done, and is to be done again: others may have been ordered with it."""
     readers: tuple[str, ...] = ()
     """Tasks ordered with it as previous before another tile came between."""
     superseded: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ class Leftovers:
             if isinstance(row, ProcessRow):
                 course = row.course
                 ended = course.status is Status.FAILED and course.ended_at
-                if ended and not row.gone:
+                if ended and not (row.gone or row.built):
                     expired = LayersExpired(row.area, row.task, course.attempt)
                     self._failed[key] = (ended, expired)
                 else:

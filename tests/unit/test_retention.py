@@ -137,7 +137,7 @@ def test_attempt_that_failed_before_the_last_does_not_expire():
     assert gone(world.tell(LayersExpired(AREA, tile(2), 0))) == []
 
 
-def test_failed_tile_is_kept_for_the_one_that_runs_on_its_earlier_result():
+def test_failed_tile_that_was_done_before_is_kept_for_those_that_run_on_it():
     world = a_chain(1, 2, 3, 4)
     for number in (1, 2, 3, 4):
         world.done(scene(number))
@@ -147,9 +147,16 @@ def test_failed_tile_is_kept_for_the_one_that_runs_on_its_earlier_result():
     reopen(world, tile(2), follow=True)
     world.done(tile(2))  # tile 3 is done again
     world.failed(tile(3), Failure.STEP_FATAL)
+    assert world.status(tile(4)) is Status.PENDING
     assert gone(expire(world, 3)) == []
-    world.done(tile(4))
-    assert gone(expire(world, 3)) == [cut(3), made(3)]
+
+
+def test_failed_tile_does_not_expire_by_a_fact_from_before_it_failed():
+    world = a_chain(1)
+    world.done(scene(1))
+    expire(world, 1)
+    world.failed(tile(1), Failure.STEP_FATAL)
+    assert gone(world.repeat(world.log[-2])) == []
 
 
 def test_tile_reopened_after_its_time_is_cut_again():
@@ -268,6 +275,16 @@ def test_intermediate_layers_of_an_earlier_result_go_with_those_of_the_new():
     world.scene("s4", 4, {"t": "c"})
     world.done(scene(4))
     assert gone(world.done(tile(4))) == [cut(3), made(3, attempt=2), made(3)]
+
+
+def test_tile_of_no_chain_is_followed_by_nobody_when_it_is_reopened():
+    world = World()
+    world.accept()
+    world.scene("s1", 1, {"t": ""})
+    world.done(scene(1))
+    world.failed(tile(1), Failure.STEP_FATAL)
+    reopen(world, tile(1), follow=True)
+    assert not world.task(tile(1)).follow
 
 
 # -- the end
