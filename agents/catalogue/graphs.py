@@ -12,6 +12,7 @@ from agents.worker.graph.check import (
     scene_graph_problems,
     unregistered_steps,
     withheld,
+    wrong_formats,
 )
 from agents.worker.graph.load import load_graph
 from agents.worker.graph.model import Graph
@@ -48,8 +49,9 @@ def check_graphs(
     tile = load("$.tile_graph_name", request.tile_graph)
     graphs = [graph for graph in (scene, tile) if graph is not None]
     for graph in graphs:
-        missing = missing_config(graph, request.graph_config)
-        problems += [f"$.graph_config: {problem}" for problem in missing]
+        wrong = missing_config(graph, request.graph_config)
+        wrong += wrong_formats(graph, request.graph_config)
+        problems += [f"$.graph_config: {problem}" for problem in wrong]
     if scene is not None:
         wrong = scene_graph_problems(scene)
         problems += [f"$.scene_graph_name: '{scene.name}': {p}" for p in wrong]

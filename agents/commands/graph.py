@@ -21,6 +21,7 @@ from agents.worker.graph.check import (
     missing_config,
     scene_graph_problems,
     unregistered_steps,
+    wrong_formats,
 )
 from agents.worker.graph.engines import command, container, snap
 from agents.worker.graph.load import load_graph
@@ -87,6 +88,7 @@ def check(
     graph = _load(file)
     if scene_graph:
         _refuse(graph, scene_graph_problems(graph))
+    _refuse(graph, wrong_formats(graph, _config(config)))
     for note in _notes(graph, _config(config)):
         ERR.print("[yellow]note[/]:", end=" ")
         ERR.print(note, highlight=False, markup=False, soft_wrap=True)
@@ -153,7 +155,8 @@ def _load(file: str) -> Graph:
     if not path.is_file():
         return load_graph(file, roots, digests)
     whole = path.resolve()
-    graph = load_graph(str(whole), [*roots, whole.parent], digests)
+    beside = [] if whole.parent in roots else [whole.parent]
+    graph = load_graph(str(whole), [*roots, *beside], digests)
     try:
         load_graph(str(whole), roots, digests)
     except InvalidGraph as error:

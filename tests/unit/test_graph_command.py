@@ -100,6 +100,13 @@ def test_graph_of_a_scene_is_told_what_a_scene_has_not(ingester, graph):
     assert status == 2
 
 
+def test_data_format_that_no_index_takes_is_told(ingester):
+    wrong = "dformat_out=uint8,0,0,1000"
+    _, err, status = ingester("graph", "check", "S1GrdSigma0", "--config", wrong)
+    assert "configuration 'dformat_out': max 1000 does not fit in uint8" in err
+    assert status == 2
+
+
 def test_notes_are_about_what_may_be_right_elsewhere(ingester, graph, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     native = {"engine": "native", "command": "nobody", "args": STEP["args"]}

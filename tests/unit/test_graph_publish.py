@@ -141,6 +141,20 @@ def test_layer_that_its_configuration_leaves_out_is_refused(graph, layer, config
     assert problem.startswith(f"$.layers.{layer}: graph '{graph}' gives it only by ")
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("uint17,0,0,1", "data type 'uint17' is unknown, expected one of complex64, "),
+        ("int16,0,0", "'int16,0,0', expected dtype,nodata,min,max"),
+        ("uint8,0,0,1000", "max 1000 does not fit in uint8"),
+    ],
+)
+def test_data_format_that_no_index_takes_is_refused_once(text, why):
+    (problem,) = wanted("S1GrdSigma0", "sigma0_VV", dformat_out=text)
+    start = "$.graph_config: graph 'S1GrdSigma0': configuration 'dformat_out': "
+    assert problem.startswith(start + why)
+
+
 def test_layer_that_one_of_two_out_files_gives_is_accepted(tmp_path):
     outputs = [
         an_output(**UINT16, only_with={"unit": [unit]}) for unit in ("db", "linear")

@@ -689,7 +689,7 @@ def test_layer_that_cannot_be_written_is_not_the_products_fault(tmp_path):
         ({"erode": "-1"}, "erode -1, expected at least 0"),
         ({"resolution": "0"}, r"resolution 0, expected at least 0\.001"),
         ({"resolution": "410"}, "resolution 410: less than a pixel"),
-        ({"threads": "nan"}, "threads nan, expected at least 1"),
+        ({"threads": "nan"}, "threads 'nan', expected a number above 0"),
         ({"projection": "UTM"}, "projection 'UTM': "),
         ({"dformat": "int16,0"}, "dformat 'int16,0', expected dtype,nodata,min,max"),
         ({"dformat": "uint8,-1,0,9"}, "no-data -1 does not fit in uint8"),

@@ -4,6 +4,8 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from agents.worker.graph.conditions import Condition, compares_tiles
+from agents.worker.graph.dformat import problems as format_problems
+from agents.worker.graph.dformat import with_text
 from agents.worker.graph.model import (
     WORKDIR_KEY,
     EngineName,
@@ -12,6 +14,7 @@ from agents.worker.graph.model import (
     FromTile,
     Graph,
     OutAction,
+    OutFile,
     TileKey,
 )
 from agents.worker.graph.select import lacking
@@ -28,6 +31,27 @@ def missing_config(graph: Graph, config: Mapping[str, str]) -> list[str]:
         for path, key in _config_keys(graph)
         if key not in given
     ]
+
+
+def wrong_formats(graph: Graph, config: Mapping[str, str]) -> list[str]:
+    """Data formats of a request's configuration that no index would take."""
+    found = [
+        f"graph '{graph.name}': configuration '{override.key}': {problem}"
+        for group in graph.out_files
+        for out in group
+        if isinstance(override := out.dformat_out, FromConfig)
+        and override.key in config
+        for problem in _format_problems(out, config[override.key])
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _format_problems(out: OutFile, text: str) -> list[str]:
+    try:
+        data_format = with_text(out.data_format, text)
+    except ValueError as error:
+        return [str(error)]
+    return format_problems(data_format) if out.action is OutAction.INDEX else []
 
 
 def known_config(graph: Graph) -> set[str]:

@@ -107,9 +107,10 @@ class _Allowed:
         return bool(self._digests) and _digest(path) in self._digests
 
     def __str__(self) -> str:
-        below = ", ".join(map(str, self.roots))
-        roots = f"below {below}" if below else "(INGESTER_GRAPH_ROOTS is empty)"
-        return f"{roots} or with a digest of INGESTER_GRAPH_DIGESTS"
+        listed = "with a digest of INGESTER_GRAPH_DIGESTS"
+        if not self.roots:
+            return f"{listed} (INGESTER_GRAPH_ROOTS is empty)"
+        return f"below {', '.join(map(str, self.roots))} or {listed}"
 
 
 def _digest(path: Path) -> str:

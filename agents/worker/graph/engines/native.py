@@ -16,7 +16,7 @@ and the entry point names a function `f(workdir, arguments) -> None`:
 - it raises `StepFatal` when no retry can help, `StepTransient` when one may, and
   `StepFailed` otherwise; any other exception is a `StepFailed` with its type.
 
-What it prints goes into the log. It must not use more threads than its CPUs:
+What it prints goes into the log. Of threads it should have about as many as CPUs:
 `len(os.sched_getaffinity(0))`.
 
 The processes are forked from a server that has loaded the raster libraries once, so

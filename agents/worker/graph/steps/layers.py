@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The layers of a product, written side by side."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -57,19 +58,44 @@ def write_layers(product: str, jobs: Sequence[Job], threads: int) -> None:
         StepFatal: a band cannot be read.
         StepFailed: a layer cannot be written.
     """
-    at_once = max(1, min(threads, len(jobs)))
     # The largest first, so that no long one is left for the end.
-    ordered = sorted(jobs, key=lambda job: -job.source.stat().st_size)
-    pool = ThreadPoolExecutor(at_once)
+    ordered = sorted(jobs, key=_size, reverse=True)
+    shares = shares_of([_size(job) for job in ordered], threads)
+    pool = ThreadPoolExecutor(threads)
     try:
         waiting = [
-            pool.submit(_write, product, job, max(1, threads // at_once))
-            for job in ordered
+            pool.submit(_write, product, job, share)
+            for job, share in zip(ordered, shares, strict=True)
         ]
         for one in waiting:
             one.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def shares_of(sizes: Sequence[int], threads: int) -> list[int]:
+    """Threads of each layer: the part that it is of the work not begun before it.
+
+    So the last layers, beside which nothing is left to do, have more than one each.
+    While two overlap they may have a few more together than `threads`.
+
+    Args:
+        sizes: of the layers in the order in which they begin, `threads` of them at
+            once and each of the others when one has ended.
+        threads: of all together.
+    """
+    left = [
+        sum(sizes[number:] if number >= threads else sizes)
+        for number in range(len(sizes))
+    ]
+    return [
+        max(1, math.ceil(threads * size / max(1, rest)))
+        for size, rest in zip(sizes, left, strict=True)
+    ]
+
+
+def _size(job: Job) -> int:
+    return job.source.stat().st_size
 
 
 def _write(product: str, job: Job, threads: int) -> None:

@@ -33,6 +33,7 @@ from agents.worker.graph.native.sentinel1 import (
     read_noise,
 )
 from agents.worker.graph.native.stored import as_stored
+from agents.worker.graph.steps.layers import threads_of
 from streams.errors import StepFailed, StepFatal
 
 _LOG = logging.getLogger(__name__)
@@ -80,7 +81,8 @@ def s1_grd_backscatter(workdir: Path, arguments: Mapping[str, str]) -> None:
             lines or `auto` (`auto`); `erode`, pixels (0); `projection` (the UTM zone);
             `resolution` in metres (20); `resampling`, `nearest`, `bilinear` or `cubic`
             (`bilinear`); `unit`, `linear` or `db` (`linear`); `dformat`
-            (`float32,nan,0,1`) and `ext` (`0,1`), how values are stored; `threads` (1).
+            (`float32,nan,0,1`) and `ext` (`0,1`), how values are stored; `threads`,
+            of all (the step's CPUs).
 
     Raises:
         StepFatal: a file of the product is missing or cannot be read, or an argument
@@ -245,7 +247,7 @@ def _options(arguments: Mapping[str, str]) -> Options:
         resampling=chosen("resampling", "bilinear", METHODS),
         decibels=chosen("unit", "linear", ("linear", "db")) == "db",
         data_format=_data_format(arguments),
-        threads=int(_number("threads", arguments.get("threads") or "1", 1)),
+        threads=threads_of(arguments),
     )
 
 
