@@ -2,6 +2,7 @@
 """A file that is being received, and which of its bytes are there. Survives a crash."""
 
 import json
+import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,9 +121,12 @@ class Partial:
             self._saved = self.done
         self.save()
 
-    def read(self, at: int, into: memoryview) -> int:
-        """Bytes that are there; how many."""
-        return os.preadv(self._descriptor, [into], at)
+    def mapped(self, at: int, size: int) -> mmap.mmap:
+        """Bytes that are there, from a multiple of a page on; closed by the caller.
+
+        The file must not be forgotten meanwhile.
+        """
+        return mmap.mmap(self._descriptor, size, prot=mmap.PROT_READ, offset=at)
 
     def end(self, span: Span) -> None:
         """The end of a file that had no size is where it ended."""
