@@ -23,8 +23,8 @@ _ASIDE: Final = 4 << 20
 
 # When more is there that has not been computed, those that receive wait: else they take
 # the processor from the thread that computes, and all wait for it in the end (1.3 s of
-# 3.9 s for a gigabyte). Not less than what four parts are that become whole at once.
-_AHEAD: Final = 160 << 20
+# 3.9 s for a gigabyte). Four parts of 32 MiB may become whole at once.
+_AHEAD: Final = 128 << 20
 
 # The best first: an MD5 that was made up to fit is no proof.
 _ALGORITHMS: Final = {
@@ -72,7 +72,7 @@ class Summing:
     def follow(self) -> None:
         """Some more bytes are there; returns when more may be received."""
         # Waking a thread for each block that comes costs more than the block.
-        if self._hash is None or self._left() < _BLOCK:
+        if self._hash is None or self.left < _BLOCK:
             return
         with self._more:
             if self._thread is None:
@@ -81,7 +81,7 @@ class Summing:
                 self._thread = Thread(target=self._run, name="checksum", daemon=True)
                 self._thread.start()
             self._more.notify_all()
-            self._more.wait_for(lambda: self._closed or self._left() <= self._ahead)
+            self._more.wait_for(lambda: self._closed or self.left <= self._ahead)
 
     def end(self) -> str:
         """All bytes are there: the digits; empty when no algorithm was named."""
@@ -108,7 +108,7 @@ class Summing:
             while not (self._ended or self._closed):
                 with self._more:
                     self._more.wait_for(
-                        lambda: self._ended or self._closed or self._left() >= _BLOCK
+                        lambda: self._ended or self._closed or self.left >= _BLOCK
                     )
                 self._compute()
         finally:
@@ -116,14 +116,16 @@ class Summing:
                 self._ahead = sys.maxsize  # nobody waits for who is gone
                 self._more.notify_all()
 
-    def _left(self) -> int:
+    @property
+    def left(self) -> int:
+        """Bytes that are there and not in the checksum yet."""
         return self._partial.contiguous - self._at
 
     def _compute(self) -> None:
         """Everything that is there: whole blocks, at the end the rest too."""
         assert self._hash is not None
         while not self._closed:
-            size = min(self._left(), _STEP)
+            size = min(self.left, _STEP)
             if not self._ended:
                 size -= size % _BLOCK
             if not size:
