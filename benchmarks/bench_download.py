@@ -5,10 +5,10 @@ One product of SIZE bytes (1 GiB) and FILES small ones (1,000 of 64 KiB), from t
 embedded object store and from a web server on the loopback, through the provider as the
 downloader runs it: received in parts, checksum compared, put in its place. Then the
 whole way, with the upload into the store. Peers run in the same minute on the same
-files: curl, the minio client, and, where PEERS names a Python that has them, boto3 and
-eodag. These say themselves how long they took: the start of their process is not
-counted. Seconds of processor are told too, of the client alone: they say more on a
-machine that others use.
+files: curl, alone and with md5sum, the minio client, and, where PEERS names a Python
+that has them, boto3 and eodag. These say themselves how long they took: the start of
+their process is not counted. Seconds of processor are told too, of the client alone:
+they say more on a machine that others use.
 """
 
 import hashlib
@@ -184,6 +184,29 @@ def _curl(source: str, into: Path) -> None:
     subprocess.run(["curl", "-sf", "-o", str(into / "product.bin"), source], check=True)
 
 
+def _curl_then_md5(source: str, digest: str, into: Path) -> None:
+    """A transfer that is compared when it is over."""
+    _curl(source, into)
+    argv = ["md5sum", str(into / "product.bin")]
+    _compared(subprocess.run(argv, check=True, stdout=subprocess.PIPE), digest)
+
+
+def _curl_tee_md5(source: str, digest: str, into: Path) -> None:
+    """A transfer that is compared while it comes."""
+    pipe = subprocess.PIPE
+    target = str(into / "product.bin")
+    with (
+        subprocess.Popen(["curl", "-sf", source], stdout=pipe) as curl,
+        subprocess.Popen(["tee", target], stdin=curl.stdout, stdout=pipe) as tee,
+    ):
+        said = subprocess.run(["md5sum"], check=True, stdin=tee.stdout, stdout=pipe)
+    _compared(said, digest)
+
+
+def _compared(md5sum: subprocess.CompletedProcess[bytes], digest: str) -> None:
+    assert md5sum.stdout.split()[0].decode() == digest
+
+
 def _curls(web: str, into: Path) -> None:
     """All small files by one curl, connections kept, eight at a time."""
     lines = [
@@ -281,6 +304,8 @@ def _ways(
                 {**of_web, "urls": f"{web}/product.bin"}, into, {}
             ),
             "curl": partial(_curl, f"{web}/product.bin"),
+            "curl, then md5sum": partial(_curl_then_md5, f"{web}/product.bin", digest),
+            "curl | tee | md5sum": partial(_curl_tee_md5, f"{web}/product.bin", digest),
         },
         "store": {
             "ours, MD5 compared": lambda into: _ours(checked, into, object_link),
@@ -383,6 +408,9 @@ def _report(
             )
         ours = taken.get("ours") or taken["ours, MD5 compared"]
         shares[task.replace(" files of the ", "_")] = raw / ours
+        checked = [seconds for name, seconds in taken.items() if "md5sum" in name]
+        if checked:
+            shares[f"{task}_checked"] = min(checked) / ours
         if "eodag" in taken:
             shares[f"{task.replace(' files of the ', '_')}_eodag"] = (
                 taken["eodag"] / ours

@@ -43,7 +43,25 @@ class Room:
         Raises:
             NodeExhausted: they are not there.
         """
-        made = Promise(size)
+        made = Promise(0)
+        with self._lock:
+            self._promises.append(made)
+        try:
+            self.extend(made, folder, size, margin)
+            yield made
+        finally:
+            with self._lock:
+                # By identity: equal promises are of different orders.
+                self._promises[:] = [p for p in self._promises if p is not made]
+
+    def extend(
+        self, promise: Promise, folder: Path, size: int, margin: int = _MARGIN
+    ) -> None:
+        """Keep so many bytes more free, as long as a promise lasts.
+
+        Raises:
+            NodeExhausted: they are not there.
+        """
         with self._lock:
             disk = os.statvfs(folder)
             free = disk.f_bavail * disk.f_frsize
@@ -52,10 +70,4 @@ class Room:
                 raise NodeExhausted(
                     f"{size} bytes needed, {free} free, {taken} of them promised"
                 )
-            self._promises.append(made)
-        try:
-            yield made
-        finally:
-            with self._lock:
-                # By identity: equal promises are of different orders.
-                self._promises[:] = [p for p in self._promises if p is not made]
+            promise.promised += size

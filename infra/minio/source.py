@@ -24,7 +24,8 @@ from streams.errors import (
     RateLimited,
 )
 
-_BLOCK: Final = 256 << 10
+# As `agents.downloader.sources.http` found it best.
+_BLOCK: Final = 1 << 20
 
 # Bringing an object back from an archive of tapes takes hours.
 _STAGING_S: Final = 3600.0

@@ -27,7 +27,7 @@ here = errand(small)
 try:
     url.make(json.loads(sys.argv[2])).fetch(SCENE, into, here)
 except NodeExhausted as error:
-    kept = sum(f.stat().st_size for f in here.shelf.rglob("body"))
+    kept = sum(f.stat().st_size for f in here.shelf.rglob("*.whole"))
     print(json.dumps([str(error), error.failure, len(found(into)), kept]))
 """
 

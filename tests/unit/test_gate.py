@@ -124,3 +124,13 @@ def test_what_nobody_came_back_for_is_swept(tmp_path):
     assert (shelf / "x").exists()
     sweep(tmp_path, older_than_s=-1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_promise_that_grows_keeps_what_it_was_promised(tmp_path):
+    room, half = Room(), 1 << 30
+    with room.promise(tmp_path, 1, margin=0) as promise:
+        room.extend(promise, tmp_path, half, margin=0)
+        assert promise.open == half + 1
+        with pytest.raises(NodeExhausted):
+            room.extend(promise, tmp_path, 1 << 60)
+        assert promise.open == half + 1

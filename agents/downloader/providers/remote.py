@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from shutil import rmtree
 from threading import Lock
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -28,6 +27,7 @@ from agents.downloader.transfer.receive import Receiver
 from agents.downloader.transfer.sums import Expected
 from agents.worker.archive import unpack
 from agents.worker.ranges import file_name, shown
+from agents.worker.room import Promise
 from agents.worker.shelf import held
 from streams.errors import (
     DamagedProduct,
@@ -159,6 +159,7 @@ class _Fetching:
         self._errand = errand
         self._stack = stack
         self._lock = Lock()
+        self._promise: Promise | None = None
         self._gate = Gate(errand.node, errand.name, by._manners.connections)
         self._copies = _OF_FILES
 
@@ -232,8 +233,12 @@ class _Fetching:
         """Keep room for so many bytes as they come, and for what is made of them."""
         with self._lock:
             self._errand.desk.total_bytes += size
-            promise = self._errand.room.promise(self._into, size * self._copies)
-            self._stack.enter_context(promise)
+            room, size = self._errand.room, size * self._copies
+            if self._promise is None:
+                made = room.promise(self._into, size)
+                self._promise = self._stack.enter_context(made)
+            else:
+                room.extend(self._promise, self._into, size)
 
     def _receive(self, files: Sequence[Lot], shelf: Path) -> None:
         receiver = Receiver(
@@ -255,7 +260,6 @@ class _Fetching:
                 bodies = list(pool.map(one, files))
         for file, body in zip(files, bodies, strict=True):
             self._put(file, body)
-            rmtree(body.parent)
 
     def _put(self, file: Lot, body: Path) -> None:
         """From the shelf to its place in the product."""
@@ -267,7 +271,7 @@ class _Fetching:
         try:
             unpack(body, self._into)
         except DamagedProduct as error:
-            rmtree(body.parent)
+            body.unlink()
             raise DamagedProduct(f"{shown(file.uri)}: {error}") from error
         except OSError as error:
             if error.errno not in NodeExhausted.ERRNOS:
@@ -275,13 +279,13 @@ class _Fetching:
             raise NodeExhausted(
                 f"unpacking: {os.strerror(error.errno or 0)}"
             ) from error
+        body.unlink()
 
 
 def _place(shelf: Path, file: Lot) -> Path:
-    """The folder of a file on the shelf, the same for the same file."""
-    return (
-        shelf / sha256(f"{file.path or file_name(file.uri)}".encode()).hexdigest()[:24]
-    )
+    """Where a file is on the shelf, the same for the same file."""
+    name = file.path or file_name(file.uri)
+    return shelf / sha256(name.encode()).hexdigest()[:24]
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:

@@ -39,8 +39,9 @@ from streams.errors import (
     RateLimited,
 )
 
-# As much as one call of the system may give; fewer calls, less of Python.
-_BLOCK: Final = 256 << 10
+# As much as one call of the system may give: a quarter of the processor's time less
+# than with 256 KiB. With 2 MiB its memory is new each time, and takes twice as long.
+_BLOCK: Final = 1 << 20
 
 # Where a server that is bringing a product online does not say when to come back.
 _STAGING_S: Final = 600.0

@@ -88,11 +88,8 @@ class Gate:
 
     def _take(self) -> int | None:
         """The lock of a free connection."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         for number in range(self._connections):
-            lock = os.open(
-                self._folder / f"connection-{number}", os.O_CREAT | os.O_RDWR, 0o600
-            )
+            lock = self._opened(f"{self._folder}/connection-{number}")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -100,6 +97,14 @@ class Gate:
             else:
                 return lock
         return None
+
+    def _opened(self, file: str) -> int:
+        flags = os.O_CREAT | os.O_RDWR
+        try:
+            return os.open(file, flags, 0o600)
+        except FileNotFoundError:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return os.open(file, flags, 0o600)
 
 
 # Failures that say something of the provider, not of the product.

@@ -2,6 +2,7 @@
 """A file that is being received, and which of its bytes are there. Survives a crash."""
 
 import json
+import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,15 +30,26 @@ class Span:
 
 
 class Partial:
-    """A file in a folder of its own, with its state beside it.
+    """A file on a shelf, with its state beside it until it is whole.
+
+    `NAME.body` with `NAME.state` while it comes, then `NAME.whole` alone: of a small
+    file a state costs as much as the file, and files that are made and removed again
+    slow down whoever makes the next one (ext4 looks for an inode that was not freed
+    just now).
 
     Spans are written by one thread each; everything else by the one that made it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.file = folder / "body"
-        self._state = folder / "state.json"
+    def __init__(self, place: Path) -> None:
+        """What is there, or nothing yet.
+
+        Args:
+            place: path on the shelf, without the ending.
+        """
+        self._body, self._state, self._whole = (
+            Path(f"{place}.{ending}") for ending in ("body", "state", "whole")
+        )
+        self.file = self._body
         self._lock = Lock()
         self.size = -1
         self.tag = ""
@@ -48,8 +60,7 @@ class Partial:
         self._written = ""
         """The state as it was saved last."""
         self._first = 0
-        self._load()
-        self._descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600)
+        self._descriptor = self._opened()
 
     @property
     def begun(self) -> bool:
@@ -76,16 +87,20 @@ class Partial:
 
     def forget(self) -> None:
         """What is there is thrown away."""
+        if self.file == self._whole:
+            os.replace(self._whole, self._body)
+            self.file = self._body
         os.ftruncate(self._descriptor, 0)
-        self._state.unlink(missing_ok=True)
+        self._unwrite()
         self.size, self.tag, self.spans = -1, "", []
         self.done = self._saved = self._first = 0
-        self._written = ""
 
     def begin(self, size: int, tag: str, part: int) -> None:
         """A file of this size, received in parts; nothing of it is there."""
         # What a process left that was killed before it saved anything may be longer.
-        os.ftruncate(self._descriptor, 0)
+        # An empty one is left alone: ext4 would write it out when it is closed.
+        if os.fstat(self._descriptor).st_size:
+            os.ftruncate(self._descriptor, 0)
         self.size, self.tag = size, tag
         self.spans = [
             Span(start, min(start + part, size), start)
@@ -106,9 +121,12 @@ class Partial:
             self._saved = self.done
         self.save()
 
-    def read(self, at: int, into: memoryview) -> int:
-        """Bytes that are there; how many."""
-        return os.preadv(self._descriptor, [into], at)
+    def mapped(self, at: int, size: int) -> mmap.mmap:
+        """Bytes that are there, from a multiple of a page on; closed by the caller.
+
+        The file must not be forgotten meanwhile.
+        """
+        return mmap.mmap(self._descriptor, size, prot=mmap.PROT_READ, offset=at)
 
     def end(self, span: Span) -> None:
         """The end of a file that had no size is where it ended."""
@@ -116,31 +134,56 @@ class Partial:
 
     def save(self) -> None:
         """Write down what is there, if anything is that was not yet."""
+        # Without a tag nobody can say later whether it is still the same file.
+        if not self.tag or self.complete:
+            return
         with self._lock:
             spans = [[span.start, span.end, span.at] for span in self.spans]
             state = json.dumps({"size": self.size, "tag": self.tag, "spans": spans})
-            # Of a small file the state costs as much as the file.
-            if not spans or state == self._written:
+            if state == self._written:
                 return
             aside = self._state.with_suffix(".new")
             aside.write_text(state)
             os.replace(aside, self._state)
             self._written = state
 
+    def keep(self) -> None:
+        """Every byte is there and verified: who comes after need not ask for any."""
+        if self.tag and self.file == self._body:
+            os.replace(self._body, self._whole)
+            self.file = self._whole
+        self._unwrite()
+
     def close(self) -> None:
         """Nothing more is written or read."""
         os.close(self._descriptor)
 
+    def _opened(self) -> int:
+        try:
+            whole = os.open(self._whole, os.O_RDWR)
+        except FileNotFoundError:
+            self._load()
+            return os.open(self._body, os.O_RDWR | os.O_CREAT, 0o600)
+        self.file = self._whole
+        self.size = self.done = self._saved = os.fstat(whole).st_size
+        self.spans = [Span(0, self.size, self.size)]
+        return whole
+
     def _load(self) -> None:
         try:
-            state = json.loads(self._state.read_text())
+            self._written = self._state.read_text()
+            state = json.loads(self._written)
             spans = [Span(*span) for span in state["spans"]]
             size, tag = int(state["size"]), str(state["tag"])
-            there = self.file.stat().st_size
+            there = self._body.stat().st_size
         except (OSError, ValueError, KeyError, TypeError):
             return  # nothing, or nothing that can be used
-        # Without a tag nobody can say later whether it is still the same file.
         written = max((s.at for s in spans if s.at > s.start), default=0)
         if tag and written <= there:
             self.size, self.tag, self.spans = size, tag, spans
             self.done = self._saved = sum(s.at - s.start for s in spans)
+
+    def _unwrite(self) -> None:
+        if self._written:
+            self._state.unlink(missing_ok=True)
+            self._written = ""

@@ -57,9 +57,9 @@ class Receiver:
         self._bytes = Pace()
 
     def receive(
-        self, source: Source, uri: str, expected: Expected, folder: Path
+        self, source: Source, uri: str, expected: Expected, place: Path
     ) -> Path:
-        """The file, whole and verified; in `folder`, where it is resumed too.
+        """The file, whole and verified; at `place`, with an ending. Resumed there too.
 
         Raises:
             DamagedProduct: what came is not what was expected.
@@ -67,12 +67,13 @@ class Receiver:
             OrderCancelled: it was told to stop.
             ProviderError: as `Source`, after all tries.
         """
-        with closing(Partial(folder)) as partial:
+        with closing(Partial(place)) as partial:
             received = _File(self, source, uri, expected, partial)
             self._count(partial.done)
             try:
                 with closing(received):
                     received.get()
+                partial.keep()
             except OSError as error:
                 if error.errno not in NodeExhausted.ERRNOS:
                     raise

@@ -2,7 +2,9 @@
 """Checksums as catalogues and servers tell them, computed while a file comes in."""
 
 import hashlib
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import Any, Final
@@ -12,8 +14,17 @@ from streams.errors import DamagedProduct
 
 _BLOCK: Final = 1 << 20
 
+# As much is computed at a time when so much is there: between two such steps the
+# thread waits for its turn among those that receive.
+_STEP: Final = 8 << 20
+
 # From here on a second thread computes while the first one receives.
 _ASIDE: Final = 4 << 20
+
+# When more is there that has not been computed, those that receive wait: else they take
+# the processor from the thread that computes, and all wait for it in the end (1.3 s of
+# 3.9 s for a gigabyte). Four parts of 32 MiB may become whole at once.
+_AHEAD: Final = 128 << 20
 
 # The best first: an MD5 that was made up to fit is no proof.
 _ALGORITHMS: Final = {
@@ -51,17 +62,17 @@ class Summing:
     def __init__(self, partial: Partial, algorithm: str) -> None:
         self._partial = partial
         self._hash = _new(algorithm) if algorithm else None
+        self._ahead = _AHEAD
         self._at = 0
-        self._block = memoryview(b"")
         self._more = Condition()
         self._ended = False
         self._closed = False
         self._thread: Thread | None = None
 
     def follow(self) -> None:
-        """Some more bytes are there."""
+        """Some more bytes are there; returns when more may be received."""
         # Waking a thread for each block that comes costs more than the block.
-        if self._hash is None or not self._has_more():
+        if self._hash is None or self.left < _BLOCK:
             return
         with self._more:
             if self._thread is None:
@@ -69,7 +80,8 @@ class Summing:
                     return
                 self._thread = Thread(target=self._run, name="checksum", daemon=True)
                 self._thread.start()
-            self._more.notify()
+            self._more.notify_all()
+            self._more.wait_for(lambda: self._closed or self.left <= self._ahead)
 
     def end(self) -> str:
         """All bytes are there: the digits; empty when no algorithm was named."""
@@ -77,7 +89,7 @@ class Summing:
             return ""
         with self._more:
             self._ended = True
-            self._more.notify()
+            self._more.notify_all()
         if self._thread is not None:
             self._thread.join()
         self._compute()
@@ -87,37 +99,43 @@ class Summing:
         """Nothing more is read of the file. Can be called again."""
         with self._more:
             self._closed = True
-            self._more.notify()
+            self._more.notify_all()
         if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:
-        while not (self._ended or self._closed):
+        try:
+            while not (self._ended or self._closed):
+                with self._more:
+                    self._more.wait_for(
+                        lambda: self._ended or self._closed or self.left >= _BLOCK
+                    )
+                self._compute()
+        finally:
             with self._more:
-                self._more.wait_for(
-                    lambda: self._ended or self._closed or self._has_more()
-                )
-            self._compute()
+                self._ahead = sys.maxsize  # nobody waits for who is gone
+                self._more.notify_all()
 
-    def _has_more(self) -> bool:
-        return self._partial.contiguous - self._at >= _BLOCK
+    @property
+    def left(self) -> int:
+        """Bytes that are there and not in the checksum yet."""
+        return self._partial.contiguous - self._at
 
     def _compute(self) -> None:
         """Everything that is there: whole blocks, at the end the rest too."""
         assert self._hash is not None
-        if not self._block:
-            # One for all: memory that is new for each block is cleared by the system
-            # first, which took as long as the checksum.
-            size = self._partial.size
-            length = _BLOCK if size < 0 else min(size, _BLOCK)
-            self._block = memoryview(bytearray(length))
-        while not self._closed and (self._ended or self._has_more()):
-            left = self._partial.contiguous - self._at
-            size = self._partial.read(self._at, self._block[:left])
+        while not self._closed:
+            size = min(self.left, _STEP)
+            if not self._ended:
+                size -= size % _BLOCK
             if not size:
                 return
-            self._hash.update(self._block[:size])
-            self._at += size
+            # Not copied: reading it into memory took a seventh as long as MD5.
+            with closing(self._partial.mapped(self._at, size)) as there:
+                self._hash.update(there)
+            with self._more:
+                self._at += size
+                self._more.notify_all()
 
 
 def verified(
