@@ -2,14 +2,15 @@
 // Chains: a row for each place, a column for each date, a square for each tile. A line
 // above squares is a link that leaves some out: a tile was built past them.
 
-import { get, url } from "./api.js";
+import { rows } from "./api.js";
 import { chip, fill, h, nothing } from "./dom.js";
 import { counted, dayOf, links, many, short, URGENT } from "./format.js";
 import { following } from "./live.js";
 import { Pane } from "./pane.js";
 import { When } from "./when.js";
 
-const AT_ONCE = 2500;
+// Tiles of the first page, which is drawn at once, and of those after it.
+const PAGES = [2500, 10_000];
 const LABELS_PX = 110;
 const DATES_PX = 64;
 
@@ -51,19 +52,11 @@ export async function show(root, area, _query, signal) {
   });
   let first = true;
   const refresh = async () => {
-    const rows = [];
-    for (let after = ""; after !== null; ) {
-      const page = await get(url(["areas", area, "grid"], { after, limit: AT_ONCE }), { signal });
-      rows.push(...page.rows);
-      after = page.next;
-      // The first ones at once: the others take a while.
-      if (first && rows.length === page.rows.length) {
-        view.rows = rows;
-        update();
-      }
-    }
-    view.rows = rows;
-    update();
+    const use = (found) => {
+      view.rows = found;
+      update();
+    };
+    use(await rows(["areas", area, "grid"], {}, PAGES, first ? use : () => {}, signal));
     if (first) {
       pane.whenSized(() => {
         const { dates, cells } = view.board;
@@ -75,7 +68,7 @@ export async function show(root, area, _query, signal) {
       });
     }
     first = false;
-    if (!rows.length) fill(legend, nothing("No chains: each tile stands alone, or none is known yet."));
+    if (!view.rows.length) fill(legend, nothing("No chains: each tile stands alone, or none is known yet."));
   };
   fill(root, h("div", { class: "filters" }, h("div", { class: "acts" }, when.button)), when.element, pane.element, legend);
   await following(signal, refresh);

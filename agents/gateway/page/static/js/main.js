@@ -112,6 +112,8 @@ document.addEventListener("keydown", (event) => {
 
 live.addEventListener("state", showState);
 window.addEventListener("hashchange", show);
+// The view's modules come while we hear who asks; `show` says what is wrong with them.
+VIEWS[address().parts[0]]?.().catch(() => {});
 identify()
   .then(show, (error) => (error.status === 401 ? null : fill(main, problem(error))))
   .finally(() => live.run());
