@@ -16,6 +16,9 @@ const TABS = {
   storage: ["Storage", () => import("./storage.js")],
 };
 
+/** What shows a tab. */
+export const load = (tab = "tasks") => (TABS[tab] ?? TABS.tasks)[1]();
+
 /** The area of that name. */
 export async function show(root, [name, tab = "tasks"], query, signal) {
   document.title = `${name} · Ingester`;
@@ -37,7 +40,7 @@ export async function show(root, [name, tab = "tasks"], query, signal) {
   try {
     await Promise.all([
       following(both, async () => draw(head, await get(url(["areas", name]), { signal: both }))),
-      showTab(body, TABS[tab] ?? TABS.tasks, name, query, both),
+      showTab(body, tab, name, query, both),
     ]);
   } catch (error) {
     // There is no such area: nobody looks at its tab either.
@@ -46,8 +49,8 @@ export async function show(root, [name, tab = "tasks"], query, signal) {
   }
 }
 
-async function showTab(body, [, load], name, query, signal) {
-  const view = await load();
+async function showTab(body, tab, name, query, signal) {
+  const view = await load(tab);
   signal.throwIfAborted();
   try {
     await view.show(body, name, query, signal);
