@@ -76,12 +76,14 @@ export async function show(root, area, _query, signal) {
 
 /** Rows of the API as a board of tiles. */
 function board(rows, past) {
-  const days = [...new Set(rows.map((row) => dayOf(row[2])))].sort();
+  // Chains share their dates: each is written once, not for each tile.
+  const dayAt = new Map(rows.map((row) => [row[2], ""]));
+  for (const at of dayAt.keys()) dayAt.set(at, dayOf(at));
+  const days = [...new Set(dayAt.values())].sort();
   const column = new Map(days.map((day, number) => [day, number]));
   const row = new Map();
   const cells = [];
   const byId = new Map();
-  const byPlace = new Map();
   const counts = {};
   for (const [id, cell, acquired, nowStatus, nowAttempt, nowPrevious, nowReference] of rows) {
     let [status, attempt, previous, reference] = [nowStatus, nowAttempt, nowPrevious, nowReference];
@@ -94,9 +96,9 @@ function board(rows, past) {
       row.set(cell, cells.length);
       cells.push({ cell, tiles: [] });
     }
-    const tile = { id, cell, day: dayOf(acquired), status, attempt, previous, reference, x: column.get(dayOf(acquired)), y: row.get(cell) };
+    const day = dayAt.get(acquired);
+    const tile = { id, cell, day, status, attempt, previous, reference, x: column.get(day), y: row.get(cell) };
     byId.set(id, tile);
-    byPlace.set(tile.y * 65536 + tile.x, tile);
     cells[tile.y].tiles.push(tile);
     counts[status] = (counts[status] ?? 0) + 1;
   }
@@ -108,10 +110,10 @@ function board(rows, past) {
       relinked += tile.past;
     });
   }
-  return { dates: days, cells, byId, byPlace, counts, relinked };
+  return { dates: days, cells, byId, counts, relinked };
 }
 
-const tileAt = (found, [x, y]) => found.byPlace.get(Math.floor(y) * 65536 + Math.floor(x)) ?? null;
+const tileAt = (found, [x, y]) => found.cells[Math.floor(y)]?.tiles.findLast((tile) => tile.x === Math.floor(x)) ?? null;
 
 function bound(pane, { dates, cells }) {
   const most = (count, size, margin) => Math.max(count - (size - margin) / pane.k, 0) + 2;

@@ -78,11 +78,11 @@ export function within(rings, [x, y]) {
 /** Append rings to the context's path. */
 export function trace(context, pane, rings) {
   for (const points of rings) {
-    points.forEach((point, number) => {
-      const [px, py] = pane.at(...point);
+    for (let number = 0; number < points.length; number += 1) {
+      const [px, py] = pane.at(points[number][0], points[number][1]);
       if (number) context.lineTo(px, py);
       else context.moveTo(px, py);
-    });
+    }
     context.closePath();
   }
 }
