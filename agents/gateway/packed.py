@@ -7,6 +7,7 @@ and what is secret (a presigned URL) must not be compressed beside what a client
 
 import asyncio
 import gzip
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,10 +31,13 @@ async def packed(request: Request, found: Any) -> Response:
     return Response(content, media_type="application/json", headers=headers)
 
 
+_ABOVE_NOTHING = re.compile(r"q\s*=\s*(1|0?\.\d*[1-9])")
+
+
 def takes_gzip(headers: Mapping[str, str]) -> bool:
     """Does the client say so, and not that it must not be (`gzip;q=0`)?"""
     for coding in headers.get("accept-encoding", "").split(","):
         name, _, weight = coding.partition(";")
         if name.strip().lower() == "gzip":
-            return float(weight.partition("=")[2].strip() or 1) > 0
+            return not weight or _ABOVE_NOTHING.search(weight) is not None
     return False

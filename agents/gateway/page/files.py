@@ -74,8 +74,9 @@ class PageFiles(StaticFiles):
             raise HTTPException(404)
         asked = Headers(scope=scope)
         file = _read(found, found.stat().st_mtime_ns)
-        headers = {**self._headers, "ETag": file.tag}
-        if self.is_not_modified(Headers(headers), asked):
+        # A weak tag: compressed or not, it says the same.
+        headers = {**self._headers, "ETag": f"W/{file.tag}"}
+        if self.is_not_modified(Headers({"ETag": file.tag}), asked):
             return Response(status_code=304, headers=headers)
         if not takes_gzip(asked):
             return Response(file.content, headers=headers, media_type=file.type)
@@ -96,7 +97,6 @@ class _File(NamedTuple):
 def _read(path: Path, _changed_ns: int) -> _File:
     """A file as it was when it was changed last."""
     content = path.read_bytes()
-    # A weak tag: compressed or not, it says the same.
-    tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     kind = guess_type(path.name)[0] or "application/octet-stream"
     return _File(kind, tag, content, gzip.compress(content, mtime=0))

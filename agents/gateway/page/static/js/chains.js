@@ -76,10 +76,7 @@ export async function show(root, area, _query, signal) {
 
 /** Rows of the API as a board of tiles. */
 function board(rows, past) {
-  // Chains share their dates: each is written once, not for each tile.
-  const dayAt = new Map(rows.map((row) => [row[2], ""]));
-  for (const at of dayAt.keys()) dayAt.set(at, dayOf(at));
-  const days = [...new Set(dayAt.values())].sort();
+  const days = [...new Set(rows.map((row) => dayOf(row[2])))].sort();
   const column = new Map(days.map((day, number) => [day, number]));
   const row = new Map();
   const cells = [];
@@ -96,7 +93,7 @@ function board(rows, past) {
       row.set(cell, cells.length);
       cells.push({ cell, tiles: [] });
     }
-    const day = dayAt.get(acquired);
+    const day = dayOf(acquired);
     const tile = { id, cell, day, status, attempt, previous, reference, x: column.get(day), y: row.get(cell) };
     byId.set(id, tile);
     cells[tile.y].tiles.push(tile);

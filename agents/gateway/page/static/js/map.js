@@ -105,13 +105,11 @@ export async function show(root, area, query, signal) {
 function group(view) {
   const known = new Map(view.shapes.map((shape) => [shape.wkt, shape]));
   const shapes = new Map();
-  const days = new Map();
   view.counts = {};
   for (const [id, acquired, now, wkt] of view.rows ?? []) {
     const status = view.past ? view.past.get(id) : now;
     if (!status) continue;
-    let day = days.get(acquired);
-    if (day === undefined) days.set(acquired, (day = dayOf(acquired)));
+    const day = dayOf(acquired);
     if ((view.from && day < view.from) || (view.to && day > view.to)) continue;
     view.counts[status] = (view.counts[status] ?? 0) + 1;
     if (!wkt) continue;
