@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import urllib3
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.system import System
 
 
 @contextmanager
@@ -59,3 +63,15 @@ class Watched:
     def _asked(self, request: Any) -> None:
         if not request.url.startswith((self.url, "data:", "blob:")):
             self.wrong.append(f"asked elsewhere: {request.url}")
+
+
+def check_accessible(page: Page, **options: Any) -> None:
+    """No rule of axe is broken."""
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options})
+    assert found.violations_count == 0, found.generate_report()
+
+
+def asked(system: System, path: str, **headers: str) -> Any:
+    """What the gateway answers, outside of a browser."""
+    url = system.settings.gateway_url + path
+    return urllib3.request("GET", url, headers=headers, redirect=False, retries=False)

@@ -64,6 +64,13 @@ def free_port() -> int:
     return port
 
 
+def is_reached(address: str) -> bool:
+    """Does somebody listen at this `host:port`?"""
+    host, _, port = address.rpartition(":")
+    with socket.socket() as client:
+        return client.connect_ex((host, int(port))) == 0
+
+
 @dataclass
 class Process:
     """An agent."""
@@ -167,9 +174,7 @@ class System:
 
     def _listens(self, address: str) -> bool:
         self._check()
-        host, _, port = address.rpartition(":")
-        with socket.socket() as client:
-            return client.connect_ex((host, int(port))) == 0
+        return is_reached(address)
 
     def _start(self, name: str, settings: dict[str, str]) -> Process:
         log = self.folder / f"{name}-{len(list(self.folder.glob('*.log')))}.log"

@@ -197,11 +197,12 @@ def build(settings: Settings) -> FastAPI:
     app.state.pasts = Pasts(AreaLog(kafka))
     app.state.cluster = Fresh(Cluster(kafka))
     app.state.basemap = settings.gateway_basemap
+    # Before the routes: they are tried one by one, and the page is many files.
+    files = page_files.PageFiles(settings.gateway_basemap)
+    app.mount(page_files.PLACE, files, name="page")
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/metrics", make_asgi_app())
-    files = page_files.PageFiles(settings.gateway_basemap)
-    app.mount(page_files.PLACE, files, name="page")
     app.add_exception_handler(IngesterError, _unavailable)
     health: dict[str, Any] = {"tags": ["health"], "response_class": PlainTextResponse}
     app.add_api_route("/", _hello, **health)

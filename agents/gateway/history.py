@@ -20,6 +20,7 @@ from agents.gateway.answers_history import (
     MovedPage,
     Reading,
 )
+from agents.gateway.packed import packed
 from agents.gateway.pages import Limit
 from agents.gateway.pasts import Past, Pasts
 from streams.codec import message_type
@@ -63,19 +64,22 @@ async def history(name: str, request: Request) -> Any:
     "/areas/{name}/history/at", response_model=InstantAnswer, responses=_ANSWERS
 )
 async def at(
-    name: str, request: Request, place: Place = None, time: datetime | None = None
+    name: str,
+    request: Request,
+    place: Place = None,
+    time: datetime | None = None,
+    tasks: Annotated[bool, Query(description="False: of the area alone.")] = True,
 ) -> Any:
     """How the area stood at a place of its log, or at an instant; and every task.
 
     Tasks are lists in the order of `columns`.
     """
-    past = await _past(name, request)
+    past = await _past(name, request, None if time else place)
     if isinstance(past, Response):
         return past
     place = _place(past.history, place, time)
-    found = await asyncio.to_thread(_stood, past.history, place)
-    # Not by way of the model: a large area has tens of thousands of rows.
-    return Response(found, media_type="application/json")
+    found = await asyncio.to_thread(_stood, past.history, place, tasks)
+    return await packed(request, found)
 
 
 @router.get(
@@ -90,7 +94,7 @@ async def changes(
     skip: Annotated[int, Query(ge=0, description="Leave out so many.")] = 0,
 ) -> Any:
     """Tasks that do not stand alike at two places of the log."""
-    past = await _past(name, request)
+    past = await _past(name, request, None if until is None else max(since, until))
     if isinstance(past, Response):
         return past
     until = _place(past.history, until, None)
@@ -110,7 +114,7 @@ async def facts(
     limit: Limit = 100,
 ) -> Any:
     """The facts of an area in short, the newest first."""
-    past = await _past(name, request)
+    past = await _past(name, request, None if before is None else before - 1)
     if isinstance(past, Response):
         return past
     wanted = _Wanted(frozenset(type or ()), task, text.casefold())
@@ -124,7 +128,7 @@ async def facts(
 )
 async def fact(name: str, place: int, request: Request) -> Any:
     """A fact, whole."""
-    past = await _past(name, request)
+    past = await _past(name, request, place)
     if isinstance(past, Response):
         return past
     told = past.history.told
@@ -152,8 +156,12 @@ def _pasts(request: Request) -> Pasts:
     return pasts
 
 
-async def _past(name: str, request: Request) -> Past | JSONResponse:
-    """The area's history, or the answer that it is not read yet."""
+async def _past(
+    name: str, request: Request, place: int | None = None
+) -> Past | JSONResponse:
+    """The area's history, at least to that place; or the answer that it is not read."""
+    if place is not None and (known := _pasts(request).known(name, place)):
+        return known
     past = await asyncio.to_thread(_pasts(request).of, name, _WAIT_S)
     if not past.is_abreast:
         answer = {"area": name, "read": past.read, "total": past.total}
@@ -170,9 +178,9 @@ def _place(history: History, place: int | None, time: datetime | None) -> int:
     return end if place is None else min(place, end)
 
 
-def _stood(history: History, place: int) -> bytes:
+def _stood(history: History, place: int, tasks: bool) -> dict[str, Any]:
     area = history.area_at(place)
-    found = {
+    return {
         "place": place,
         "at": history.told[place - 1].time if place else None,
         "state": area.state,
@@ -182,10 +190,9 @@ def _stood(history: History, place: int) -> bytes:
         "columns": ("id", "status", "attempt", "previous", "reference", "failure"),
         "tasks": [
             (task, s.status, s.attempt, s.previous, s.reference, s.failure)
-            for task, s in history.tasks_at(place)
+            for task, s in (history.tasks_at(place) if tasks else ())
         ],
     }
-    return msgspec.json.encode(found)
 
 
 def _moved(

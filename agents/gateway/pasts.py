@@ -87,6 +87,19 @@ class Pasts:
             raise past.problem
         return past
 
+    def known(self, area: str, place: int) -> Past | None:
+        """The history, if it is read to that place, which then never changes."""
+        with self._turn:
+            past = self._pasts.get(area)
+            if past is None:
+                return None
+            # Of the last fact, the fold may be at work right now.
+            whole = len(past.history.told) - (not past.idle.is_set())
+            if not 0 < place <= whole:
+                return None
+            self._pasts.move_to_end(area)
+            return past
+
     def fact(self, partition: int, offset: int) -> Positioned | None:
         """One fact; None: there is none that can be decoded."""
         record = self._log.record(partition, offset)

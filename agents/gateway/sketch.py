@@ -7,10 +7,10 @@ Rows are lists in the order of `columns`: half the bytes, and no time spent on n
 import json
 from typing import Annotated, Any
 
-import msgspec
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from agents.gateway.answers import Outline, Sketch
+from agents.gateway.packed import packed
 from agents.gateway.pages import After
 from agents.gateway.reading import Model
 from agents.gateway.status import NOT_FOUND
@@ -40,17 +40,18 @@ async def outline(name: str, model: Model) -> Any:
 
 @router.get("/areas/{name}/grid", response_model=Sketch)
 async def grid(
-    name: str, model: Model, after: After = "", limit: Many = 2500
+    name: str, request: Request, model: Model, after: After = "", limit: Many = 2500
 ) -> Response:
     """The tiles of an area that are in chains, in order of cell and date."""
     parameters = {"area": name, "after": after, "limit": limit}
     rows = await model.fetch("sketch_grid", parameters)
-    return _sketched(_GRID, rows, limit)
+    return await packed(request, _sketched(_GRID, rows, limit))
 
 
 @router.get("/areas/{name}/footprints", response_model=Sketch)
 async def footprints(
     name: str,
+    request: Request,
     model: Model,
     kind: Kind = Kind.PROCESS,
     after: After = "",
@@ -59,13 +60,12 @@ async def footprints(
     """Where tasks lie, as WKT, in order of id; a tile that is its scene lies there."""
     parameters = {"area": name, "kind": kind.value, "after": after, "limit": limit}
     rows = await model.fetch("sketch_footprints", parameters)
-    return _sketched(_FOOTPRINTS, rows, limit)
+    return await packed(request, _sketched(_FOOTPRINTS, rows, limit))
 
 
-def _sketched(columns: tuple[str, ...], rows: list[Any], limit: int) -> Response:
-    found = {
+def _sketched(columns: tuple[str, ...], rows: list[Any], limit: int) -> dict[str, Any]:
+    return {
         "columns": columns,
         "rows": [[row[column] for column in columns] for row in rows],
         "next": rows[-1]["id"] if len(rows) == limit else None,
     }
-    return Response(msgspec.json.encode(found), media_type="application/json")

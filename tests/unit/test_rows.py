@@ -7,8 +7,10 @@ from agents.projector.expected import expected_rows
 from agents.projector.lives import number
 from streams.events import AreaPaused, AttemptExpired, TaskFailAsked, TaskForceAsked
 from streams.failures import Failure
-from streams.model import Status
-from tests.world import AREA, World
+from streams.model import Part, Scene, Status, Tile
+from streams.table import DownloadRow, ProcessRow, encode_row
+from streams.transitions import Course
+from tests.world import AREA, ORIGIN, World
 
 SCENE, TILE = f"{AREA}/s1", f"{AREA}/s1/t"
 
@@ -111,3 +113,23 @@ def test_a_wish_about_a_task_that_nobody_created_is_refused(world):
 def test_numbers_of_tasks_are_never_changed():
     assert number("demo/s1") == 0x603A87A3CAF2
     assert number("demo/s1") < 2**52
+
+
+HOSTILE = '"footprint":"'
+WKT = "POLYGON ((1 2, 3 4, 5 6, 1 2))"
+PARTS = (Part("t", footprint="POLYGON ((7 7, 8 8, 9 9, 7 7))"),)
+
+
+@pytest.mark.parametrize("own", [WKT, ""])
+def test_the_first_footprint_of_a_row_is_that_of_its_tile_or_scene(own):
+    """The query `sketch_footprints` finds it there, and does not read rows as JSON."""
+    metadata = {"footprint": "no", "text": HOSTILE}
+    scene = Scene(HOSTILE, HOSTILE, ORIGIN, own, PARTS, metadata=metadata)
+    tile = Tile(HOSTILE, HOSTILE, ORIGIN, HOSTILE, HOSTILE, footprint=own)
+    task, course = f"{AREA}/{HOSTILE}", Course(Status.NEW)
+    for row in (
+        DownloadRow(AREA, task, HOSTILE, scene, course),
+        ProcessRow(AREA, task, HOSTILE, tile, task, course),
+    ):
+        text = encode_row(row).decode()
+        assert text.split(HOSTILE)[1].split('"')[0] == own

@@ -74,6 +74,20 @@ export const get = async (path, options) => (await ask("GET", path, options)).bo
 export const answer = (path, options) => ask("GET", path, options);
 export const post = (path, body, options = {}) => ask("POST", path, { ...options, body });
 
+/** Rows of a long list, page after page; `early` sees the first ones while others come. */
+export async function rows(parts, query, [first, more], early, signal) {
+  const page = (after, limit) => get(url(parts, { ...query, after, limit }), { signal });
+  const found = [];
+  for (let coming = page("", first); coming; ) {
+    const { rows: some, next } = await coming;
+    coming = next === null ? null : page(next, more);
+    const begun = found.length > 0;
+    found.push(...some);
+    if (coming && !begun) early(found);
+  }
+  return found;
+}
+
 /** A path with its parameters; what is empty is left out. */
 export function url(parts, query = {}) {
   const path = parts.map((part) => encodeURIComponent(part).replaceAll("%2F", "/")).join("/");

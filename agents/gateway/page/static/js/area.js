@@ -16,6 +16,9 @@ const TABS = {
   storage: ["Storage", () => import("./storage.js")],
 };
 
+/** What shows a tab. */
+export const load = (tab = "tasks") => (TABS[tab] ?? TABS.tasks)[1]();
+
 /** The area of that name. */
 export async function show(root, [name, tab = "tasks"], query, signal) {
   document.title = `${name} · Ingester`;
@@ -26,12 +29,28 @@ export async function show(root, [name, tab = "tasks"], query, signal) {
     { class: "tabs", "aria-label": "Parts of the area" },
     Object.entries(TABS).map(([key, [title]]) => h("a", { href: links.area(name, key), "aria-current": key === tab ? "page" : null }, title)),
   );
+  // Its room is there at once: what comes below it does not jump.
+  fill(head, h("div", { class: "head" }, h("h1", {}, name)));
   fill(root, head, tabs, body);
   // On a phone the later ones are beyond the edge.
   tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   const draw = tab === "tasks" ? drawWhole : drawTitle;
-  await following(signal, async () => draw(head, await get(url(["areas", name]), { signal })));
-  const view = await (TABS[tab] ?? TABS.tasks)[1]();
+  const broken = new AbortController();
+  const both = AbortSignal.any([signal, broken.signal]);
+  try {
+    await Promise.all([
+      following(both, async () => draw(head, await get(url(["areas", name]), { signal: both }))),
+      showTab(body, tab, name, query, both),
+    ]);
+  } catch (error) {
+    // There is no such area: nobody looks at its tab either.
+    broken.abort();
+    throw error;
+  }
+}
+
+async function showTab(body, tab, name, query, signal) {
+  const view = await load(tab);
   signal.throwIfAborted();
   try {
     await view.show(body, name, query, signal);

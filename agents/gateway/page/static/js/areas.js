@@ -31,11 +31,10 @@ export async function show(root, _parts, query, signal) {
   };
   const refused = h("div");
   const refresh = async () => {
-    const refusals = await get("/refusals", { signal });
-    fill(refused, refusals.length > 0 && h("details", { class: "card gap", open: refusals.length < 4 }, h("summary", {}, `${counted(refusals.length, "request")} refused, with nothing ingested since`), refusals.map((one) => h("p", { class: "small wide" }, h("a", { href: links.area(one.area) }, one.area), ` ${instant(one.at)}: `, one.problems.join("; ")))));
     const word = search.value.trim();
     const pattern = word && !/[*?]/.test(word) ? `*${word}*` : word;
-    const found = await answer(url(["areas"], { pattern, limit: 1000 }), { signal });
+    const [refusals, found] = await Promise.all([get("/refusals", { signal }), answer(url(["areas"], { pattern, limit: 1000 }), { signal })]);
+    fill(refused, refusals.length > 0 && h("details", { class: "card gap", open: refusals.length < 4 }, h("summary", {}, `${counted(refusals.length, "request")} refused, with nothing ingested since`), refusals.map((one) => h("p", { class: "small wide" }, h("a", { href: links.area(one.area) }, one.area), ` ${instant(one.at)}: `, one.problems.join("; ")))));
     areas = found.body;
     const all = Number(found.headers.get("x-total-count"));
     total.textContent = all > areas.length ? `${many(areas.length)} of ${counted(all, "area")}: search to see others` : counted(all, "area");

@@ -2,14 +2,15 @@
 // Chains: a row for each place, a column for each date, a square for each tile. A line
 // above squares is a link that leaves some out: a tile was built past them.
 
-import { get, url } from "./api.js";
+import { rows } from "./api.js";
 import { chip, fill, h, nothing } from "./dom.js";
 import { counted, dayOf, links, many, short, URGENT } from "./format.js";
 import { following } from "./live.js";
 import { Pane } from "./pane.js";
 import { When } from "./when.js";
 
-const AT_ONCE = 2500;
+// Tiles of the first page, which is drawn at once, and of those after it.
+const PAGES = [2500, 10_000];
 const LABELS_PX = 110;
 const DATES_PX = 64;
 
@@ -51,19 +52,11 @@ export async function show(root, area, _query, signal) {
   });
   let first = true;
   const refresh = async () => {
-    const rows = [];
-    for (let after = ""; after !== null; ) {
-      const page = await get(url(["areas", area, "grid"], { after, limit: AT_ONCE }), { signal });
-      rows.push(...page.rows);
-      after = page.next;
-      // The first ones at once: the others take a while.
-      if (first && rows.length === page.rows.length) {
-        view.rows = rows;
-        update();
-      }
-    }
-    view.rows = rows;
-    update();
+    const use = (found) => {
+      view.rows = found;
+      update();
+    };
+    use(await rows(["areas", area, "grid"], {}, PAGES, first ? use : () => {}, signal));
     if (first) {
       pane.whenSized(() => {
         const { dates, cells } = view.board;
@@ -75,7 +68,7 @@ export async function show(root, area, _query, signal) {
       });
     }
     first = false;
-    if (!rows.length) fill(legend, nothing("No chains: each tile stands alone, or none is known yet."));
+    if (!view.rows.length) fill(legend, nothing("No chains: each tile stands alone, or none is known yet."));
   };
   fill(root, h("div", { class: "filters" }, h("div", { class: "acts" }, when.button)), when.element, pane.element, legend);
   await following(signal, refresh);
@@ -88,7 +81,6 @@ function board(rows, past) {
   const row = new Map();
   const cells = [];
   const byId = new Map();
-  const byPlace = new Map();
   const counts = {};
   for (const [id, cell, acquired, nowStatus, nowAttempt, nowPrevious, nowReference] of rows) {
     let [status, attempt, previous, reference] = [nowStatus, nowAttempt, nowPrevious, nowReference];
@@ -101,9 +93,9 @@ function board(rows, past) {
       row.set(cell, cells.length);
       cells.push({ cell, tiles: [] });
     }
-    const tile = { id, cell, day: dayOf(acquired), status, attempt, previous, reference, x: column.get(dayOf(acquired)), y: row.get(cell) };
+    const day = dayOf(acquired);
+    const tile = { id, cell, day, status, attempt, previous, reference, x: column.get(day), y: row.get(cell) };
     byId.set(id, tile);
-    byPlace.set(tile.y * 65536 + tile.x, tile);
     cells[tile.y].tiles.push(tile);
     counts[status] = (counts[status] ?? 0) + 1;
   }
@@ -115,10 +107,10 @@ function board(rows, past) {
       relinked += tile.past;
     });
   }
-  return { dates: days, cells, byId, byPlace, counts, relinked };
+  return { dates: days, cells, byId, counts, relinked };
 }
 
-const tileAt = (found, [x, y]) => found.byPlace.get(Math.floor(y) * 65536 + Math.floor(x)) ?? null;
+const tileAt = (found, [x, y]) => found.cells[Math.floor(y)]?.tiles.findLast((tile) => tile.x === Math.floor(x)) ?? null;
 
 function bound(pane, { dates, cells }) {
   const most = (count, size, margin) => Math.max(count - (size - margin) / pane.k, 0) + 2;

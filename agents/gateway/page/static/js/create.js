@@ -6,6 +6,7 @@ import { chip, fill, h, problem, table, toast, unknownOutline } from "./dom.js";
 import { Drawing } from "./draw.js";
 import { bytes, counted, day, links, many } from "./format.js";
 import { Form } from "./form.js";
+import { words as known } from "./session.js";
 
 const GEOMETRIES = ["Polygon", "MultiPolygon", "GeometryCollection"];
 const FIRST = ["graph_config", "is_retriable", "retry_count"];
@@ -14,7 +15,7 @@ const SHOWN = 100;
 /** The page. */
 export async function show(root, _parts, query, signal) {
   document.title = "New area · Ingester";
-  const words = await get("/words", { signal });
+  const words = await known();
   const form = new Form(words.request, {
     suggestions: { constellation: words.constellations, scene_graph_name: words.graphs, tile_graph_name: words.graphs, searches: words.searches },
     first: FIRST,

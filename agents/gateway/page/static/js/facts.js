@@ -8,15 +8,20 @@ import { instant, links, many, short } from "./format.js";
 
 const LIMIT = 40;
 
-/** A list of facts; `limits()` gives the place that they end before. */
+/** A list of facts, the newest before a place first. */
 export class Facts {
-  constructor(area, signal, types, task = "") {
-    Object.assign(this, { area, signal, task });
+  constructor(area, signal) {
+    Object.assign(this, { area, signal });
     this.before = null;
-    this.type = h("select", { onchange: () => this.show() }, h("option", { value: "" }, "any"), types.map((type) => h("option", { value: type }, type)));
-    this.text = h("input", { type: "search", value: task, placeholder: "task, message, reason", onchange: () => this.show() });
+    this.type = h("select", { onchange: () => this.show() }, h("option", { value: "" }, "any"));
+    this.text = h("input", { type: "search", placeholder: "task, message, reason", onchange: () => this.show() });
     this.list = h("div");
     this.element = h("div", { class: "card" }, h("h2", {}, "Facts"), h("div", { class: "filters" }, h("label", {}, "Type", this.type), h("label", {}, "Text", this.text)), this.list);
+  }
+
+  /** Let one of these types be chosen. */
+  offer(types) {
+    this.type.append(...types.map((type) => h("option", { value: type }, type)));
   }
 
   /** The newest ones before a place; null: the newest of all. */

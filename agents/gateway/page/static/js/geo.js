@@ -75,14 +75,16 @@ export function within(rings, [x, y]) {
   return inside;
 }
 
-/** Append rings to the context's path. */
-export function trace(context, pane, rings) {
+/** Append rings to the context's path, as a pane at `x`, `y` with `k` pixels shows them. */
+export function trace(context, { x, y, k }, rings) {
+  // Coasts have a hundred thousand points: none of them makes an array here.
   for (const points of rings) {
-    points.forEach((point, number) => {
-      const [px, py] = pane.at(...point);
+    for (let number = 0; number < points.length; number += 1) {
+      const px = (points[number][0] - x) * k;
+      const py = (points[number][1] - y) * k;
       if (number) context.lineTo(px, py);
       else context.moveTo(px, py);
-    });
+    }
     context.closePath();
   }
 }

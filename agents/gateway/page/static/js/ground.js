@@ -100,4 +100,4 @@ export class Ground {
 
 const written = (number) => String(Math.round(number * 100) / 100);
 
-const shifted = (pane, turn) => ({ at: (x, y) => pane.at(x + turn, y) });
+const shifted = ({ x, y, k }, turn) => ({ x: x - turn, y, k });

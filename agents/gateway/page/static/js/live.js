@@ -79,12 +79,16 @@ export const live = new Live();
 
 const SOON_MS = 1000;
 const SLOWLY_MS = 20000;
+// What takes long is asked for less often: a busy area moves all the time.
+const REST = 4;
 
 /** Run `show` now, soon after each move, and now and then: rates change by themselves. */
 export async function following(signal, show) {
   let running = false;
   let wanted = false;
+  let soon = false;
   let timer = null;
+  let pause = SOON_MS;
   const later = (ms) => {
     clearTimeout(timer);
     if (!signal.aborted) timer = setTimeout(run, ms);
@@ -95,7 +99,8 @@ export async function following(signal, show) {
       return;
     }
     running = true;
-    wanted = false;
+    wanted = soon = false;
+    const begun = performance.now();
     try {
       await show();
       live.tell("");
@@ -103,11 +108,20 @@ export async function following(signal, show) {
       if (error.name !== "AbortError" && error.status !== 401) live.tell(error.message);
     }
     running = false;
-    later(wanted ? SOON_MS : SLOWLY_MS);
+    pause = Math.max(SOON_MS, REST * (performance.now() - begun));
+    soon = wanted;
+    later(soon ? pause : SLOWLY_MS);
   };
   // The first time an error is the caller's: there is nothing to show yet.
   await show();
-  const moved = () => (running ? (wanted = true) : later(SOON_MS));
+  const moved = () => {
+    if (running) wanted = true;
+    // One that comes while another waits must not put it off: they may come for ever.
+    else if (!soon) {
+      soon = true;
+      later(pause);
+    }
+  };
   live.addEventListener("moved", moved, { signal });
   signal.addEventListener("abort", () => clearTimeout(timer));
   later(SLOWLY_MS);

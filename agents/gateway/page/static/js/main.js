@@ -9,7 +9,11 @@ const main = document.getElementById("main");
 
 const VIEWS = {
   "": () => import("./areas.js"),
-  area: () => import("./area.js"),
+  area: async ([, tab]) => {
+    const view = await import("./area.js");
+    await view.load(tab);
+    return view;
+  },
   task: () => import("./task.js"),
   machinery: () => import("./machinery.js"),
   new: () => import("./create.js"),
@@ -45,7 +49,7 @@ async function show() {
     return;
   }
   try {
-    const view = await find();
+    const view = await find(parts.slice(1));
     if (signal.aborted) return;
     if (!same) {
       fill(main, h("p", { class: "soft", role: "status" }, "…"));
@@ -112,6 +116,9 @@ document.addEventListener("keydown", (event) => {
 
 live.addEventListener("state", showState);
 window.addEventListener("hashchange", show);
+// The view's modules come while we hear who asks; `show` says what is wrong with them.
+const { parts: [first, ...rest] } = address();
+VIEWS[first]?.(rest).catch(() => {});
 identify()
   .then(show, (error) => (error.status === 401 ? null : fill(main, problem(error))))
   .finally(() => live.run());

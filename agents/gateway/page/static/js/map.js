@@ -2,7 +2,7 @@
 // Where the tasks of an area lie, coloured by status. Tasks of one footprint are one
 // shape, in the colour of the most urgent; a click lists them.
 
-import { get, url } from "./api.js";
+import { get, rows, url } from "./api.js";
 import { chip, fill, h, nothing, unknownOutline } from "./dom.js";
 import { counted, dayOf, links, many, short, URGENT } from "./format.js";
 import { boxOf, meets, ringsOfGeoJson, ringsOfWkt, trace, within } from "./geo.js";
@@ -13,7 +13,8 @@ import { Kept, picture } from "./results.js";
 import { session } from "./session.js";
 import { When } from "./when.js";
 
-const AT_ONCE = 1500;
+// Footprints of the first page, which is drawn at once, and of those after it.
+const PAGES = [1500, 5000];
 const WORLD = [0, 0.2, 1, 0.7];
 const LISTED = 60;
 
@@ -67,19 +68,11 @@ export async function show(root, area, query, signal) {
   };
   let first = true;
   const refresh = async () => {
-    const rows = [];
-    for (let after = ""; after !== null; ) {
-      const page = await get(url(["areas", area, "footprints"], { kind: view.kind, after, limit: AT_ONCE }), { signal });
-      rows.push(...page.rows);
-      after = page.next;
-      // The first ones at once: the others take a while.
-      if (first && rows.length === page.rows.length) {
-        view.rows = rows;
-        update();
-      }
-    }
-    view.rows = rows;
-    update();
+    const use = (found) => {
+      view.rows = found;
+      update();
+    };
+    use(await rows(["areas", area, "footprints"], { kind: view.kind }, PAGES, first ? use : () => {}, signal));
     if (first && !view.outline.length) pane.whenSized(fitted);
     first = false;
   };
@@ -99,11 +92,13 @@ export async function show(root, area, query, signal) {
     missing,
     h("div", { class: "side" }, h("div", {}, pane.element, legend), side),
   );
-  const { requests, unknown } = await get(url(["areas", area, "outline"]), { signal });
-  fill(missing, unknown > 0 && unknownOutline(unknown));
-  view.outline = requests.flatMap((request) => ringsOfGeoJson(request.geometry));
-  if (view.outline.length) pane.whenSized(fitted);
-  await following(signal, refresh);
+  const outlined = async () => {
+    const { requests, unknown } = await get(url(["areas", area, "outline"]), { signal });
+    fill(missing, unknown > 0 && unknownOutline(unknown));
+    view.outline = requests.flatMap((request) => ringsOfGeoJson(request.geometry));
+    if (view.outline.length) pane.whenSized(fitted);
+  };
+  await Promise.all([outlined(), following(signal, refresh)]);
 }
 
 /** Rows of one footprint as one shape. */

@@ -13,6 +13,7 @@ export class Pane {
   k = 0;
   width = 1;
   height = 1;
+  #colours = new Map();
 
   /** `draw(context, pane)`; `hover(point)` and `click(point)` get points of the plane. */
   constructor({ label, draw, hover, click, leave, key, minK = 0.01, maxK = 1e9, signal }) {
@@ -79,7 +80,12 @@ export class Pane {
 
   /** A colour of the theme. */
   colour(name) {
-    return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+    let found = this.#colours.get(name);
+    if (found === undefined) {
+      found = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+      this.#colours.set(name, found);
+    }
+    return found;
   }
 
   #bounded(k) {
@@ -142,7 +148,11 @@ export class Pane {
       else return;
       event.preventDefault();
     });
-    window.addEventListener("theme", () => this.ask(), { signal });
+    const coloured = () => {
+      this.#colours.clear();
+      this.ask();
+    };
+    window.addEventListener("theme", coloured, { signal });
     const sized = new ResizeObserver(() => {
       const ratio = devicePixelRatio || 1;
       this.width = canvas.clientWidth || 1;

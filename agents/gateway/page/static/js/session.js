@@ -20,6 +20,17 @@ export async function identify() {
   button.title = `Version ${found.version}`;
 }
 
+let told = null;
+
+/** Words of the ingester; they stay as they are while the page is open. */
+export function words() {
+  told ??= get("/words").catch((error) => {
+    told = null;
+    throw error;
+  });
+  return told;
+}
+
 export const may = (role) => {
   const roles = ["read", "operate", "administer"];
   return roles.indexOf(session.role) >= roles.indexOf(role);

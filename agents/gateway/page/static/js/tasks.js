@@ -5,7 +5,7 @@ import { get, url } from "./api.js";
 import { chip, fill, h, nothing, table } from "./dom.js";
 import { counted, day, instant, links, many, short, STATUSES } from "./format.js";
 import { following } from "./live.js";
-import { may } from "./session.js";
+import { may, words } from "./session.js";
 import { When } from "./when.js";
 import { WISHES, wishOfAll, wishOfTasks } from "./wish.js";
 
@@ -15,7 +15,8 @@ const LIMIT = 50;
 export async function show(root, area, query, signal) {
   const filters = { status: query.get("status") ?? "", kind: query.get("kind") ?? "", cause: query.get("cause") ?? "", text: query.get("text") ?? "" };
   const after = query.getAll("after");
-  const { failures } = await get("/words", { signal });
+  const load = () => get(url(["areas", area, "tasks"], { ...filters, limit: LIMIT, after: after.at(-1) ?? "" }), { signal });
+  let [{ failures }, early] = await Promise.all([words(), load()]);
   const chosen = new Map();
   const list = h("div", { class: "card" });
   const acts = h("div", { class: "acts" });
@@ -38,18 +39,19 @@ export async function show(root, area, query, signal) {
   const drawActs = () => {
     if (past) return fill(acts);
     const some = [...chosen.values()];
-    const words = Object.entries(WISHES).filter(([, wish]) => (some.length ? some.some((t) => wish.from.includes(t.status)) : !filters.status || wish.from.includes(filters.status)));
+    const wishes = Object.entries(WISHES).filter(([, wish]) => (some.length ? some.some((t) => wish.from.includes(t.status)) : !filters.status || wish.from.includes(filters.status)));
     fill(
       acts,
       h("span", { class: "soft", role: "status" }, some.length ? counted(some.length, "task chosen", "tasks chosen") : `all ${many(page.total)} that match`),
-      words.map(([word, wish]) =>
+      wishes.map(([word, wish]) =>
         h("button", { class: wish.danger ? "may-operate bad-act" : "may-operate", data: { keep: word }, onclick: () => (some.length ? wishOfTasks(some.filter((t) => wish.from.includes(t.status)), word) : wishOfAll(area, word, bulk(filters))) }, wish.act),
       ),
     );
   };
   const refresh = async () => {
     if (past) return;
-    page = await get(url(["areas", area, "tasks"], { ...filters, limit: LIMIT, after: after.at(-1) ?? "" }), { signal });
+    page = early ?? (await load());
+    early = null;
     for (const task of page.tasks) if (chosen.has(task.id)) chosen.set(task.id, task);
     draw();
   };

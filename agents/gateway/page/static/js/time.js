@@ -2,18 +2,18 @@
 // The time machine: an area at any place of its log, and what changed between two.
 
 import { bar, sum } from "./areas.js";
-import { get, patiently, url } from "./api.js";
+import { patiently, url } from "./api.js";
 import { chip, fill, h, nothing, table } from "./dom.js";
 import { Facts } from "./facts.js";
 import { counted, instant, links, many, short, STATUSES } from "./format.js";
+import { words } from "./session.js";
 import { When } from "./when.js";
 
 /** The tab. */
 export async function show(root, area, _query, signal) {
-  const { facts: types } = await get("/words", { signal });
   const state = h("div");
   const compared = h("div");
-  const facts = new Facts(area, signal, types);
+  const facts = new Facts(area, signal);
   let now = null;
   let since = null;
   const when = new When(
@@ -25,7 +25,7 @@ export async function show(root, area, _query, signal) {
       facts.show(found.place + 1);
       if (since) compare();
     },
-    { open: true },
+    { open: true, tasks: false },
   );
   const remember = () => {
     since = since ? null : now;
@@ -68,6 +68,7 @@ export async function show(root, area, _query, signal) {
     );
   };
   fill(root, when.element, h("div", { class: "card" }, state), compared, facts.element);
+  facts.offer((await words()).facts);
 }
 
 function changed({ task, before, after }) {

@@ -7,12 +7,15 @@ import { counted, instant, many } from "./format.js";
 
 const SOON_MS = 120;
 
-/** A slider over the log; `changed(instant)` gets how the area stood, null for now. */
+/**
+ * A slider over the log; `changed(instant)` gets how the area stood, null for now.
+ * Without `tasks` it hears of the area alone, which is sooner there.
+ */
 export class When {
   place = null;
 
-  constructor(area, signal, changed, { open = false, place = null, label = "Place in the log" } = {}) {
-    Object.assign(this, { area, signal, changed, label, place });
+  constructor(area, signal, changed, { open = false, place = null, tasks = true, label = "Place in the log" } = {}) {
+    Object.assign(this, { area, signal, changed, label, place, tasks });
     this.element = h("div", { class: "card when", hidden: !open });
     this.button = h("button", { type: "button", "aria-expanded": String(open), onclick: () => this.toggle() }, open ? "Back to now" : "Go back in time");
     if (open) this.open();
@@ -41,18 +44,18 @@ export class When {
       return;
     }
     this.#draw();
-    await this.go(this.place ?? this.history.facts);
+    await this.go(this.place ?? this.history.facts, 0);
   }
 
-  /** Look at a place. */
-  async go(place) {
+  /** Look at a place; while it is dragged, at where it rests. */
+  async go(place, soon = SOON_MS) {
     this.place = Math.min(Math.max(place, 0), this.history.facts);
     this.slider.value = String(this.place);
     this.#mark();
     clearTimeout(this.timer);
-    await new Promise((done) => (this.timer = setTimeout(done, SOON_MS)));
+    await new Promise((done) => (this.timer = setTimeout(done, soon)));
     const wanted = this.place;
-    const found = await patiently(url(["areas", this.area, "history", "at"], { place: wanted }), () => {}, this.signal);
+    const found = await patiently(url(["areas", this.area, "history", "at"], { place: wanted, tasks: this.tasks }), () => {}, this.signal);
     if (wanted !== this.place) return;
     this.said.textContent = `after ${counted(found.place, "fact")} of ${many(this.history.facts)}, ${found.at ? instant(found.at) : "before the first"}`;
     this.slider.setAttribute("aria-valuetext", this.said.textContent);

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator's page over a read model: its pictures, its frame, what is served."""
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from playwright.sync_api import expect
+
+from streams.codec import pack
+from streams.events import (
+    DownloadFailed,
+    IngestionAccepted,
+    IngestionListed,
+    TaskCreated,
+    TaskFailAsked,
+)
+from streams.failures import Failure
+from streams.model import Kind, Part, Scene, Settings, download_task
+from streams.topics import TASKS, key_of
+from tests.areas import ORIGIN, SQUARE, an_area, facts
+from tests.browser import Watched, asked, check_accessible
+from tests.cable import Cable
+from tests.scenery import scenery
+from tests.system import System, free_port, is_reached, wait_for
+
+PICTURED = "pictured"
+SHOWN = {
+    "tasks": "tbody",
+    "map": ".legend",
+    "chains": ".legend",
+    "time": ".counts",
+}
+EVIL = '<img src=x onerror="document.title=1">'
+
+
+@pytest.fixture(scope="module")
+def serving(shared_system: System) -> System:
+    """The read model and who shows it; nobody works."""
+    system = shared_system
+    told = scenery(PICTURED, 10, 6, told=datetime.now(UTC))
+    system.write(*(pack(TASKS.name, key_of(f.message), f) for f in told))
+    system.write(*facts(_hostile()))
+    system.start("projector", "gateway")
+    for area in (PICTURED, "hostile"):
+        wait_for(lambda area=area: system.gateway.area(area))
+    return system
+
+
+@pytest.fixture(scope="module", autouse=True)
+def guarded(serving: System) -> str:
+    """Address of a second gateway, which wants tokens; it starts while others test."""
+    tokens = serving.folder / "tokens"
+    tokens.write_text(f"read rita {hashlib.sha256(b'reading').hexdigest()}\n")
+    address = f"127.0.0.1:{free_port()}"
+    serving.start("gateway", gateway_listen=address, gateway_tokens_file=str(tokens))
+    return address
+
+
+def _hostile() -> list[Any]:
+    """An area whose names and messages are markup."""
+    area, name = "hostile", f"S{EVIL}"
+    scene = Scene(name, "landsat", ORIGIN, parts=(Part("t"),))
+    task = download_task(area, name)
+    settings = Settings("Pass", "Pass", retriable=True)
+    failed = DownloadFailed(area, task, 1, EVIL, Failure.BAD_INPUT, f"</script>{EVIL}")
+    return [
+        IngestionAccepted(
+            area, "i1", settings, json.dumps(SQUARE), ORIGIN, ORIGIN, EVIL
+        ),
+        TaskCreated(area, task, Kind.DOWNLOAD, "i1", scene=scene),
+        IngestionListed(area, "i1", 1, 0),
+        failed,
+        TaskFailAsked(area, task, 1, EVIL, EVIL),
+    ]
+
+
+def test_each_picture_of_an_area_is_accessible_in_light_and_dark(window):
+    for tab, shown in SHOWN.items():
+        window.page.emulate_media(color_scheme="light")
+        page = window.open(f"#/area/{PICTURED}/{tab}")
+        expect(page.locator(shown)).to_contain_text("done")
+        check_accessible(page)
+        page.emulate_media(color_scheme="dark")
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        # Nothing but colours is otherwise.
+        check_accessible(page, runOnly=["color-contrast"])
+
+
+def test_a_footprint_leads_to_its_tasks(window):
+    page = window.open(f"#/area/{PICTURED}/map")
+    expect(page.locator(".legend")).to_contain_text("60 tasks in 10 footprints")
+    page.locator(".picture canvas").click()
+    expect(page.locator(".side .card h2")).to_have_text("6 tasks here")
+    page.get_by_label("Acquired from").fill("2023-04-01")
+    expect(page.locator(".legend")).to_contain_text("20 tasks")
+    page.get_by_role("button", name="Go back in time").click()
+    page.get_by_label("Place in the log").fill("8")
+    expect(page.locator(".legend")).to_contain_text("0 tasks")
+    page.get_by_role("button", name="Back to now").click()
+    expect(page.locator(".legend")).to_contain_text("20 tasks")
+    page.locator(".side .card a").first.click()
+    expect(page.get_by_role("heading", name="Why it is here")).to_be_visible()
+
+
+def test_the_list_of_tasks_goes_back_in_time(window):
+    page = window.open(f"#/area/{PICTURED}/tasks")
+    expect(page.get_by_role("region", name="Tasks", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Go back in time").click()
+    page.get_by_label("Place in the log").fill("14")
+    then = page.get_by_role("region", name="Tasks then")
+    # The area was accepted; a scene and its ten tiles were known, and one of the next.
+    expect(then.get_by_role("row")).to_have_count(1 + 13)
+    expect(page.get_by_role("button", name="Force")).to_be_hidden()
+    page.get_by_label("Kind").select_option("DOWNLOAD")
+    expect(then.get_by_role("row")).to_have_count(1 + 2)
+    expect(then).to_contain_text(re.compile("new|pending"))
+    page.get_by_role("button", name="Back to now").click()
+    now = page.get_by_role("region", name="Tasks", exact=True)
+    expect(now.get_by_role("row")).to_have_count(1 + 6)
+
+
+def test_chains_are_walked_by_keys(window):
+    page = window.open(f"#/area/{PICTURED}/chains")
+    expect(page.locator(".legend")).to_contain_text("10 chains, 6 dates, 60 tiles")
+    page.locator(".picture canvas").focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    expect(page.locator(".says")).to_contain_text("197-000 2023-03-09")
+    expect(page.locator(".says")).to_contain_text("previous 2023-03-01 (done)")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="197-000")).to_be_visible()
+
+
+def test_what_the_read_model_lacks_of_an_older_area_is_told(window, serving):
+    serving.write(*an_area("older", 1))
+    wait_for(lambda: serving.gateway.area("older"))
+    with psycopg.connect(serving.environment["INGESTER_POSTGRES_DSN"]) as database:
+        database.execute("delete from ingester.outline where area = 'older'")
+    page = window.open("#/area/older/map")
+    expect(page.locator(".note")).to_contain_text("ingester rebuild projector")
+
+
+def test_names_and_messages_are_never_markup(window):
+    task = f"hostile/S{EVIL}"
+    for place in (
+        "#/",
+        "#/area/hostile/tasks",
+        "#/area/hostile/map",
+        "#/area/hostile/time",
+        f"#/task/{quote(task, safe='')}",
+        f"#/search?product={quote(EVIL)}",
+        f"#/area/{quote(EVIL)}",
+    ):
+        page = window.open(place)
+        shown = page.locator("main").get_by_text(EVIL).first
+        if not place.endswith("/map"):
+            expect(shown).to_be_visible()
+        assert page.locator("main img").count() == 0
+        assert page.title() != "1"
+    page = window.open(f"#/task/{quote(task, safe='')}")
+    expect(page.locator(".message")).to_contain_text(f"</script>{EVIL}")
+
+
+def test_a_phone_shows_everything_without_scrolling_sideways(browser, serving):
+    window = Watched(
+        browser,
+        serving.settings.gateway_url,
+        viewport={"width": 390, "height": 844},
+        is_mobile=True,
+        has_touch=True,
+    )
+    for place in ("#/", "#/new", "#/machinery", f"#/area/{PICTURED}/map"):
+        page = window.open(place)
+        expect(page.locator("main h1")).to_be_visible()
+        wide = page.evaluate("() => document.documentElement.scrollWidth")
+        assert wide <= 390, place
+    window.close()
+    assert window.wrong == []
+
+
+def test_a_lost_connection_is_shown_and_recovers(browser, serving):
+    host, _, port = serving.settings.gateway_listen.rpartition(":")
+    with Cable(host, int(port)) as cable:
+        window = Watched(browser, f"http://127.0.0.1:{cable.port}")
+        page = window.open("#/")
+        expect(page.locator("#live")).to_have_text("live")
+        cable.cut_after(received=1)
+        expect(page.get_by_role("alert")).to_contain_text("Connection lost")
+        expect(page.locator("body")).to_have_attribute("data-stale", "")
+        serving.write(*an_area("meanwhile", 1))
+        cable.cut_after()
+        expect(page.locator("#live")).to_have_text("live")
+        expect(page.get_by_role("alert")).to_be_hidden()
+        expect(page.get_by_role("link", name="meanwhile")).to_be_visible()
+        window.close()
+        assert window.wrong == []
+
+
+# -- what is served, and to whom
+
+
+def test_the_page_may_load_and_run_nothing_but_its_own_files(serving):
+    answer = asked(serving, "/page/")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "require-trusted-types-for 'script'" in policy
+    again = asked(serving, "/page/", **{"If-None-Match": answer.headers["ETag"]})
+    assert again.status == 304
+    script = asked(serving, "/page/js/main.js")
+    assert "javascript" in script.headers["Content-Type"]
+    assert asked(serving, "/page/../agent.py").status == 404
+
+
+def test_a_browser_at_the_root_is_led_to_the_page(serving):
+    answer = asked(serving, "/", Accept="text/html,*/*")
+    assert (answer.status, answer.headers["Location"]) == (307, "/page/")
+    assert asked(serving, "/").data == b"ingester ok"
+
+
+def test_a_reader_signs_in_and_is_offered_nothing_that_steers(browser, guarded):
+    wait_for(lambda: is_reached(guarded))
+    window = Watched(browser, f"http://{guarded}")
+    page = window.open("#/")
+    for token, title in (("wrong", "Sign in"), ("reading", "Areas")):
+        page.get_by_label("Token").fill(token)
+        page.locator("dialog").get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+        if token == "wrong":
+            expect(page.get_by_text("This token is not known here.")).to_be_visible()
+    expect(page.locator("#who")).to_have_text("rita · read")
+    expect(page.get_by_role("link", name=PICTURED)).to_be_visible()
+    expect(page.get_by_role("link", name="New area")).to_be_hidden()
+    page.goto(f"{window.url}/page/#/area/{PICTURED}")
+    expect(page.get_by_role("heading", name=PICTURED)).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+    expect(page.locator("#live")).to_have_text("live")
+    window.close()
+    assert window.wrong == []
