@@ -23,7 +23,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +30,7 @@ from pathlib import Path
 from statistics import median
 
 import urllib3
+from msgspec.structs import replace
 
 from agents.downloader.provider import Errand
 from agents.downloader.providers import url
