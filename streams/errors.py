@@ -48,9 +48,12 @@ happens then. Messages name the thing, what was wrong and what was expected.
 
 import errno
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from streams.failures import TREATMENT, Cost, Failure
-from streams.model import Trial
+
+if TYPE_CHECKING:  # the set-up runs before any package is installed
+    from streams.model import Trial
 
 
 class IngesterError(Exception):
@@ -125,7 +128,7 @@ class NoProviderDelivered(ProviderError):
     """Every provider was tried, and none had a good product."""
 
     def __init__(
-        self, scene: str, trials: Sequence[Trial], retry_after_s: float = 0.0
+        self, scene: str, trials: "Sequence[Trial]", retry_after_s: float = 0.0
     ) -> None:
         tried = "; ".join(f"{t.provider}: {t.message}" for t in trials)
         message = f"scene '{scene}': no provider delivered it: {tried}"
@@ -134,7 +137,7 @@ class NoProviderDelivered(ProviderError):
         self.failure = _common_failure(trials)
 
 
-def _common_failure(trials: Sequence[Trial]) -> Failure:
+def _common_failure(trials: "Sequence[Trial]") -> Failure:
     """The failure to treat: a passing one, else a damaged product, else not found.
 
     One that may take as long as it will comes first: the task must not be given up
