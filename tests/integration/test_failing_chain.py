@@ -6,7 +6,7 @@ import json
 from agents.worker.equipment import open_stores
 from agents.worker.stock import stock_of
 from infra.kafka.arealog import read_area_log
-from streams.events import LayerDeleted, ProcessDone, ProcessFailed
+from streams.events import LayerDeleted, LayersExpired, ProcessDone, ProcessFailed
 from streams.failures import Failure
 from streams.holdings import Keeping
 from streams.model import Status
@@ -70,7 +70,7 @@ def test_scenario_11_failed_date_is_passed_over_and_only_the_ends_remain(system)
     roots.mkdir()
     (roots / "chain.py").write_text(SCRIPT)
     (roots / "chain.json").write_text(json.dumps(GRAPH))
-    system.start("workflow")
+    (workflow,) = system.start("workflow")
     system.start("downloader", downloader_providers="null")
     system.start("processor", graph_roots=str(roots), processor_indexers="")
     system.write(*an_area(AREA, 6, cells=1, tile_graph="chain.json"))
@@ -104,3 +104,10 @@ def test_scenario_11_failed_date_is_passed_over_and_only_the_ends_remain(system)
     assert {one.task[-4:] for one in layers} == {"t000", "t005"}
     assert not stock.of(Keeping.MISSING)
     assert not stock.of(Keeping.RELEASED)
+
+    workflow.stop()
+    soon = {"workflow_keep_failed_days": "0.00001", "workflow_lease_s": "4"}
+    system.start("workflow", **soon)
+    wait_for(lambda: told(system, LayersExpired))
+    assert told(system, LayersExpired) == [LayersExpired(AREA, failed.task, 1)]
+    assert system.replayed().table[failed.task].gone
