@@ -5,8 +5,8 @@ Workload: CHAINS chains of TILES / CHAINS dates, in scenes of nine tiles. Every 
 created first; then simulated workers answer every order at once, FAIL of them saying
 that the tile failed (0.01: one in a hundred). What is measured is one workflow agent:
 how many tiles end in a second, what each of them costs it, and how many cores worked in
-all, for the broker and the simulated workers too. Then the agent is killed
-and comes back, and a projector reads the whole log.
+all, for the broker and the simulated workers too. Then the agent is killed and comes
+back, and a projector reads the whole log.
 
 TILES=900,9000,90000 CHAINS=90 AREAS=1 FAIL=0 AGENTS=1 PROJECTOR=1
 RATE=0 (answers in a second; 0: at once)
@@ -131,7 +131,8 @@ def main() -> None:
     areas = int(os.environ.get("AREAS", "1"))
     print(
         f"{'tiles':>8}{'chains':>8}{'create/s':>10}{'tiles/s':>9}{'CPU us':>8}"
-        f"{'cores':>7}{'MB':>7}{'p50 ms':>8}{'p99 ms':>8}{'recover s':>10}{'projected/s':>12}"
+        f"{'cores':>7}{'MB':>7}{'p50 ms':>8}{'p99 ms':>8}{'recover s':>10}"
+        f"{'projected/s':>12}"
     )
     for tiles in map(int, os.environ.get("TILES", "900,9000,90000").split(",")):
         chains = int(os.environ.get("CHAINS", "0")) or min(tiles // 10, 9000)
