@@ -7,19 +7,32 @@ A fault is a word and a number, for one answer: `cut 0.3`, `reset 0.5`, `flip`, 
 """
 
 import hashlib
+import ipaddress
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
 import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
 
 Files = dict[str, bytes]
 
@@ -280,18 +293,54 @@ def web(files: Files | None = None, upstream: str = "") -> Iterator[Origin]:
         server.server_close()
 
 
+def certificate(folder: Path) -> Path:
+    """A key and a certificate of 127.0.0.1, signed by itself, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.SubjectAlternativeName(
+        [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    )
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "certificate.pem"
+    plain = key.private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+    )
+    file.write_bytes(plain + made.public_bytes(Encoding.PEM))
+    return file
+
+
 @contextmanager
-def ftp(files: Files | None = None) -> Iterator[Origin]:
-    """An FTP server of files by path; user `me` has the password `planted-password`."""
+def ftp(files: Files | None = None, pem: Path | None = None) -> Iterator[Origin]:
+    """An FTP server of files by path; user `me` has the password `planted-password`.
+
+    Args:
+        files: what it has.
+        pem: key and certificate; with these it talks over TLS only.
+    """
     origin = Origin(files=dict(files or {}))
     listening = socket.create_server(("127.0.0.1", 0))
-    origin.url = f"ftp://127.0.0.1:{listening.getsockname()[1]}"
+    tls = None
+    if pem is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(pem)
+    origin.url = f"ftp{'s' if tls else ''}://127.0.0.1:{listening.getsockname()[1]}"
 
     def accept() -> None:
         with suppress(OSError):
             while True:
                 client, _ = listening.accept()
-                talk = _Talk(origin, client)
+                talk = _Talk(origin, client, tls)
                 threading.Thread(target=talk.run, daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
@@ -306,21 +355,27 @@ def ftp(files: Files | None = None) -> Iterator[Origin]:
 class _Talk:
     """One client of the FTP server."""
 
-    def __init__(self, origin: Origin, client: socket.socket) -> None:
+    def __init__(
+        self, origin: Origin, client: socket.socket, tls: ssl.SSLContext | None
+    ) -> None:
         self.origin = origin
         self.client = client
+        self.lines = client.makefile("rb")
+        self.tls = tls
         self.data: socket.socket | None = None
         self.start = 0
         self.user = ""
 
     def run(self) -> None:
         """Until it quits."""
-        with suppress(OSError), self.client, self.client.makefile("rb") as lines:
+        with suppress(OSError):
             self.say("220 ready")
-            for line in lines:
+            while line := self.lines.readline():
                 command, _, rest = line.decode().strip().partition(" ")
                 if not self.do(command.upper(), rest):
-                    return
+                    break
+        self.lines.close()
+        self.client.close()
 
     def say(self, text: str) -> None:
         """A reply."""
@@ -330,6 +385,15 @@ class _Talk:
         """Answer one command; False to hang up."""
         content = self.origin.files.get(rest.lstrip("/"))
         match command:
+            case "AUTH" if self.tls is not None:
+                self.say("234 go on")
+                self.lines.close()
+                self.client = self.tls.wrap_socket(self.client, server_side=True)
+                self.lines = self.client.makefile("rb")
+            case "USER" if self.tls and not isinstance(self.client, ssl.SSLSocket):
+                self.say("530 not without TLS")
+            case "PBSZ" | "PROT":
+                self.say("200 ok")
             case "USER":
                 self.user = rest
                 self.say("331 password?")
@@ -381,8 +445,7 @@ class _Talk:
         if name == "flip":
             body, part = bytes([body[0] ^ 1]) + body[1:], len(body)
         self.say("150 here it comes")
-        data, _ = self.waiting.accept()
-        self.waiting.close()
+        data = self.accept()
         with suppress(OSError):
             self.origin.sent += part
             data.sendall(body[:part])
@@ -391,7 +454,7 @@ class _Talk:
         if name == "reset":
             _reset(data)
             return False
-        data.close()
+        self.end(data)
         # A server that does not notice says that all is well.
         self.say("226 done")
         return True
@@ -402,11 +465,21 @@ class _Talk:
             p.removeprefix(prefix) for p in self.origin.files if p.startswith(prefix)
         }
         self.say("150 here it comes")
-        data, _ = self.waiting.accept()
-        self.waiting.close()
+        data = self.accept()
         for name in sorted({name.partition("/")[0] for name in names}):
             content = self.origin.files.get(prefix + name)
             kind = "dir" if content is None else f"file;size={len(content)}"
             data.sendall(f"type={kind};modify=20240101000000; {name}\r\n".encode())
-        data.close()
+        self.end(data)
         self.say("226 done")
+
+    def accept(self) -> socket.socket:
+        data, _ = self.waiting.accept()
+        self.waiting.close()
+        return self.tls.wrap_socket(data, server_side=True) if self.tls else data
+
+    def end(self, data: socket.socket) -> None:
+        with suppress(OSError):
+            if isinstance(data, ssl.SSLSocket):
+                data.unwrap()
+        data.close()

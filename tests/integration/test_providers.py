@@ -21,7 +21,7 @@ from streams.errors import (
     QuotaExceeded,
 )
 from tests.errands import QUICK, SCENE, archive, content, errand, found
-from tests.origins import ftp, web
+from tests.origins import certificate, ftp, web
 
 FILES = {"P.SAFE/a": content(30_000), "P.SAFE/b/c": b"2"}
 PRODUCT = archive(FILES)
@@ -220,6 +220,27 @@ def test_ftp_folder_and_archive(into, tmp_path):
         bad = url.make_ftp({**options, "password": "planted-wrong"})
         with pytest.raises(CredentialsRefused):
             bad.fetch(SCENE, into, errand(tmp_path))
+
+
+def test_ftps_folder_archive_and_unknown_certificate(into, tmp_path):
+    pem = certificate(tmp_path)
+    files = {"a/P.SAFE/x": b"1" * 100_000, "a/P.SAFE/y/z": b"2", "c/P.zip": PRODUCT}
+    with ftp(files, pem) as server:
+        urls = f"{server.url}/b/{{SCENE}}.zip {server.url}/a/{{SCENE}}.SAFE"
+        options = {"user": "me", "password": "planted-password", **QUICK}
+        known = {**options, "ca_file": str(pem)}
+        url.make_ftp({**known, "urls": urls}).fetch(SCENE, into, errand(tmp_path))
+        assert found(into) == {"P.SAFE/x": b"1" * 100_000, "P.SAFE/y/z": b"2"}
+
+        archive = tmp_path / "archive"
+        archive.mkdir()
+        urls = f"{server.url}/c/{{SCENE}}.zip"
+        url.make_ftp({**known, "urls": urls}).fetch(SCENE, archive, errand(tmp_path))
+        assert found(archive) == FILES
+
+        unknown = url.make_ftp({**options, "urls": urls})
+        with pytest.raises(ProviderError, match="certificate is refused"):
+            unknown.fetch(SCENE, archive, errand(tmp_path))
 
 
 # -- file

@@ -217,6 +217,9 @@ def _border(what: str) -> Iterator[None]:
         code = str(error)[:3]
         passing = ProviderError if code.startswith("4") else ProviderRefused
         raise _OURS.get(code, passing)(f"{what}: reply {code}") from error
+    except ssl.SSLCertVerificationError as error:
+        why = f"{error.verify_message}; is 'ca_file' its authority?"
+        raise ProviderError(f"{what}: the certificate is refused: {why}") from error
     except (OSError, EOFError) as error:
         raise ProviderError(f"{what}: {type(error).__name__}") from error
 
