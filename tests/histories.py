@@ -503,12 +503,18 @@ def check_doubled_log(world: World) -> None:
     assert ids == {(o.task, o.attempt) for o in world.outgoing if hasattr(o, "attempt")}
 
 
-def check_crashes(world: World, start: int) -> None:
+def check_crashes(world: World, start: int, made_up: set[str]) -> None:
     """Fold from any earlier position on the final table: it stays what it is.
 
     This is what an agent does that died after its rows and before its offset.
+
+    Args:
+        world: at the end of its history.
+        start: the position.
+        made_up: facts about attempts that were never ordered. Nobody tells such ones,
+            and some of these attempts were ordered later.
     """
-    rest = world.log[start:]
+    rest = [entry for entry in world.log[start:] if entry.fact.id not in made_up]
     if not any(isinstance(entry.fact.message, AreaWish) for entry in rest):
         table = dict(world.table)
         for entry in rest:

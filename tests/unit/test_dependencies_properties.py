@@ -61,7 +61,7 @@ def test_invariants_hold_in_every_history(part, monkeypatch):
             check_replay(history.world)
             check_doubled_log(history.world)
             start = data.draw(st.integers(0, len(history.world.log)))
-            check_crashes(history.world, start)
+            check_crashes(history.world, start, history.made_up)
             check_area_done(history.world)
 
     holds()
