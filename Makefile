@@ -64,6 +64,9 @@ test-stac: setup ## the STAC search on stac-fastapi (needs PostgreSQL with PostG
 test-minio: setup ## the store's contract suite on a real MinIO server (built by Go, 5 min)
 	@$(PYTHON) -m tests.minio
 
+test-eodag: setup ## the provider eodag on the real library (60 packages, fetched once)
+	@$(PYTHON) -m tests.eodag
+
 screenshots: setup ## each page of the operator's page: light, dark, phone (needs chromium)
 	@$(PYTHON) -m tests.screenshots
 
@@ -76,7 +79,7 @@ test-windows: setup ## kill workers REPEATS times (20) in each window between or
 
 format: setup ## format and mend what can be mended
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
-.PHONY: lint test-unit test-all test-minio test-stac test-windows screenshots vendor format
+.PHONY: lint test-unit test-all test-minio test-stac test-eodag test-windows screenshots vendor format
 
 bench: ## list the benchmarks
 	@for file in benchmarks/bench_*.py; do \

@@ -2,20 +2,25 @@
 """Providers that eodag knows (extra `eodag`), asked through it.
 
 Its transfers are its own: they are neither resumed nor compared with checksums, so the
-product is compared with its own list of files.
+product is compared with its own list of files. Archives are unpacked by us, with care.
 """
 
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from tarfile import is_tarfile
 from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import is_zipfile
 
 from agents.downloader.provider import Errand
 from agents.downloader.structure import check
+from agents.worker.archive import unpack
 from agents.worker.extras import library
 from streams.errors import (
     CredentialsRefused,
+    IngesterError,
     NodeExhausted,
     ProductNotFound,
     ProductStaging,
@@ -27,14 +32,24 @@ from streams.model import Scene
 # When a product that is being brought online is asked for again.
 _STAGING_S = 600.0
 
+# What eodag tells as a failed download → our error.
+_OURS: dict[int, type[IngesterError]] = {
+    401: CredentialsRefused,
+    403: CredentialsRefused,
+    404: ProductNotFound,
+    410: ProductNotFound,
+    429: RateLimited,
+}
+
 
 class EodagProvider:
     """One provider of eodag's."""
 
     def __init__(
-        self, gateway: Any, errors: Any, provider: str, collection: str
+        self, gateway: Any, errors: Any, silent: Any, provider: str, collection: str
     ) -> None:
         self._gateway = gateway
+        self._silent = silent
         self._errors = errors
         self._provider = provider
         self._collection = collection
@@ -51,8 +66,8 @@ class EodagProvider:
             raise RateLimited(f"eodag {self._provider}") from error
         except self._errors.EodagError as error:
             # Its messages may hold the URL with a token.
-            said = type(error).__name__
-            raise ProviderError(f"eodag {self._provider}: {said}") from error
+            said = f"eodag {self._provider}: {type(error).__name__}"
+            raise _OURS.get(_status(error), ProviderError)(said) from error
         except OSError as error:
             if error.errno in NodeExhausted.ERRNOS:
                 raise NodeExhausted(f"eodag: {error.strerror}") from error
@@ -70,12 +85,38 @@ class EodagProvider:
             raise ProductNotFound(f"eodag {self._provider}: no '{scene.name}'")
         with TemporaryDirectory(dir=into.parent, prefix=".eodag-") as aside:
             # Waits for nothing: the task does, and this worker does something else.
-            path = Path(
-                products[0].download(
-                    output_dir=aside, extract=True, wait=0.1, timeout=0.2
-                )
+            path = products[0].download(
+                output_dir=aside,
+                extract=False,
+                progress_callback=self._silent,
+                wait=0.1,
+                timeout=0.2,
             )
-            shutil.move(path, into / path.name)
+            _place(Path(path), into)
+
+
+def _status(error: BaseException) -> int:
+    """Of the web server's answer that led to an error; 0: there was none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        response = getattr(cause, "response", None)
+        if response is not None:
+            return int(response.status_code)
+        cause = cause.__cause__ or cause.__context__
+    return 0
+
+
+def _place(product: Path, into: Path) -> None:
+    """Unpack an archive, alone in a folder or not; move anything else."""
+    inside = list(product.iterdir()) if product.is_dir() else [product]
+    if len(inside) == 1 and _is_archive(inside[0]):
+        unpack(inside[0], into)
+    else:
+        shutil.move(product, into / product.name)
+
+
+def _is_archive(path: Path) -> bool:
+    return path.is_file() and (is_zipfile(path) or is_tarfile(path))
 
 
 def make(options: Mapping[str, str]) -> EodagProvider:
@@ -84,8 +125,14 @@ def make(options: Mapping[str, str]) -> EodagProvider:
     Its credentials are eodag's own variables or file.
     """
     eodag = library("eodag", "eodag")
+    # It tells of URLs, which may hold tokens; what counts comes as an error.
+    logging.getLogger("eodag").setLevel(logging.CRITICAL)
     errors = library("eodag.utils.exceptions", "eodag")
-    provider = options["provider"]
+    silent = library("eodag.utils", "eodag").ProgressCallback(disable=True)
     return EodagProvider(
-        eodag.EODataAccessGateway(), errors, provider, options.get("collection", "")
+        eodag.EODataAccessGateway(),
+        errors,
+        silent,
+        options["provider"],
+        options.get("collection", ""),
     )

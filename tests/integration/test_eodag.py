@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The provider `eodag`, through eodag itself, from a STAC service on the loopback."""
+
+import json
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from agents.downloader.providers import eodag
+from streams.errors import (
+    CredentialsRefused,
+    DamagedProduct,
+    ProductNotFound,
+    ProviderError,
+    RateLimited,
+)
+from streams.model import Scene
+from tests.errands import archive
+
+pytest.importorskip("eodag", reason="its packages are not installed: make test-eodag")
+
+# Of eodag's own calls of itself.
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated eodag")
+
+NAME = "S2A_MSIL1C_20180101T105441_N0206_R051_T31TDH_20180101T124911"
+SCENE = Scene(NAME, "sentinel2", datetime(2018, 1, 1, tzinfo=UTC))
+FILES = {
+    f"{NAME}.SAFE/MTD_MSIL1C.xml": b"<a><IMAGE_FILE>GRANULE/B01</IMAGE_FILE></a>",
+    f"{NAME}.SAFE/GRANULE/B01.jp2": b"pixels",
+}
+
+PROVIDER = """
+loopback:
+  name: loopback
+  search: {{type: StacSearch, api_endpoint: {url}/search, need_auth: false}}
+  products:
+    S2_MSI_L1C: {{_collection: S2_MSI_L1C}}
+  download: {{type: HTTPDownload}}
+"""
+
+
+class Service:
+    """One product: what its archive is, and with which status it is sent."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.body = archive(FILES)
+        self.status = 200
+
+    def item(self) -> dict:
+        ring = [[3, 42], [4, 42], [4, 43], [3, 42]]
+        return {
+            "type": "Feature",
+            "stac_version": "1.0.0",
+            "id": NAME,
+            "collection": "S2_MSI_L1C",
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+            "properties": {"datetime": "2018-01-01T10:54:41Z"},
+            "links": [],
+            "assets": {"product": {"href": f"{self.url}/product.zip"}},
+        }
+
+
+@pytest.fixture
+def service(tmp_path, monkeypatch):
+    served = Service()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            found = [served.item()] if asked["ids"] == [NAME] else []
+            answer = {"type": "FeatureCollection", "features": found, "links": []}
+            self.answer(200, "application/json", json.dumps(answer).encode())
+
+        def do_GET(self):
+            self.answer(served.status, "application/zip", served.body)
+
+        do_HEAD = do_GET
+
+        def answer(self, status, kind, body):
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served.url = f"http://127.0.0.1:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    config = tmp_path / "eodag.yml"
+    config.write_text(PROVIDER.format(url=served.url))
+    monkeypatch.setenv("EODAG_CFG_FILE", str(config))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    yield served
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def into(tmp_path):
+    folder = tmp_path / "work" / "into"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def fetch(scene, into):
+    options = {"provider": "loopback", "collection": "S2_MSI_L1C"}
+    eodag.make(options).fetch(scene, into, None)
+
+
+def test_archive_is_unpacked_and_nothing_is_drawn(service, into, capfd):
+    fetch(SCENE, into)
+    found = {
+        str(path.relative_to(into)): path.read_bytes()
+        for path in into.rglob("*")
+        if path.is_file()
+    }
+    assert found == FILES
+    assert list(into.parent.iterdir()) == [into]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_product_that_is_not_there_is_not_found(service, into):
+    with pytest.raises(ProductNotFound, match="loopback: no 'S2B'"):
+        fetch(Scene("S2B", "sentinel2", SCENE.date), into)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (403, CredentialsRefused),
+        (429, RateLimited),
+        (500, ProviderError),
+    ],
+)
+def test_refusal_has_its_class_and_tells_no_url(service, into, caplog, status, error):
+    service.status = status
+    with pytest.raises(error) as raised:
+        fetch(SCENE, into)
+    assert service.url not in f"{raised.value} {caplog.text}"
+
+
+def test_band_that_is_missing_is_named(service, into):
+    band = f"{NAME}.SAFE/GRANULE/B01.jp2"
+    service.body = archive({k: v for k, v in FILES.items() if k != band})
+    with pytest.raises(DamagedProduct, match="B01"):
+        fetch(SCENE, into)
+
+
+def test_archive_that_leads_out_is_refused(service, into):
+    service.body = archive({**FILES, "../../out": b"x"})
+    with pytest.raises(DamagedProduct, match="out"):
+        fetch(SCENE, into)
+    assert not (into.parent.parent / "out").exists()
