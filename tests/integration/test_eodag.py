@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The provider `eodag`, through eodag itself, from a STAC service on the loopback."""
+"""The provider and the search `eodag`, through eodag itself, on a STAC service."""
 
 import json
 import threading
@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import shapely
 
+from agents.catalogue.search import Query
+from agents.catalogue.searches.eodag import make as make_search
+from agents.catalogue.sensors.sentinel2 import Sentinel2Sensor
 from agents.downloader.providers import eodag
 from streams.errors import (
     CredentialsRefused,
@@ -15,6 +19,7 @@ from streams.errors import (
     ProductNotFound,
     ProviderError,
     RateLimited,
+    SearchError,
 )
 from streams.model import Scene
 from tests.errands import archive
@@ -37,17 +42,20 @@ loopback:
   search: {{type: StacSearch, api_endpoint: {url}/search, need_auth: false}}
   products:
     S2_MSI_L1C: {{_collection: S2_MSI_L1C}}
+    S2_MSI_L2A: {{_collection: S2_MSI_L2A}}
   download: {{type: HTTPDownload}}
 """
 
 
 class Service:
-    """One product: what its archive is, and with which status it is sent."""
+    """One product: its archive, and with which status it and answers are sent."""
 
     def __init__(self) -> None:
         self.url = ""
         self.body = archive(FILES)
         self.status = 200
+        self.search_status = 200
+        self.asked: list[dict] = []
 
     def item(self) -> dict:
         ring = [[3, 42], [4, 42], [4, 43], [3, 42]]
@@ -70,9 +78,13 @@ def service(tmp_path, monkeypatch):
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            found = [served.item()] if asked["ids"] == [NAME] else []
+            served.asked.append(asked)
+            wanted = asked.get("ids", [NAME]), asked["collections"]
+            found = [served.item()] if wanted == ([NAME], ["S2_MSI_L1C"]) else []
             answer = {"type": "FeatureCollection", "features": found, "links": []}
-            self.answer(200, "application/json", json.dumps(answer).encode())
+            self.answer(
+                served.search_status, "application/json", json.dumps(answer).encode()
+            )
 
         def do_GET(self):
             self.answer(served.status, "application/zip", served.body)
@@ -158,3 +170,34 @@ def test_archive_that_leads_out_is_refused(service, into):
     with pytest.raises(DamagedProduct, match="out"):
         fetch(SCENE, into)
     assert not (into.parent.parent / "out").exists()
+
+
+# -- the search
+
+
+def listed():
+    query = Query(
+        Sentinel2Sensor(),
+        shapely.box(3, 42, 4, 43),
+        datetime(2018, 1, 1, tzinfo=UTC),
+        datetime(2018, 1, 2, tzinfo=UTC),
+        (),
+    )
+    return list(make_search({"provider": "loopback"}).search(query))
+
+
+def test_search_lists_the_products_of_its_provider(service):
+    (scene,) = listed()
+    assert (scene.name, scene.constellation) == (NAME, "sentinel2")
+    assert scene.date == datetime(2018, 1, 1, 10, 54, 41, tzinfo=UTC)
+    assert scene.metadata["eodag_provider"] == "loopback"
+    assert [asked["collections"] for asked in service.asked] == [
+        ["S2_MSI_L1C"],
+        ["S2_MSI_L2A"],
+    ]
+
+
+def test_search_that_is_refused_is_an_error(service):
+    service.search_status = 500
+    with pytest.raises(SearchError, match="loopback"):
+        listed()
