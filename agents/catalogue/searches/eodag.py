@@ -126,7 +126,7 @@ def listing_of(product: Any) -> Listing:
     link = str(said.get("eodag:download_link") or product.location or "")
     return Listing(
         name=str(said.get("title") or said["id"]),
-        date=utc(str(said["start_datetime"])),
+        date=utc(str(said.get("start_datetime") or said["datetime"])),
         footprint=str(shapely.to_wkt(product.geometry, 9)) if known else "",
         facts={fact: _text(value) for fact, value in found.items()},
         metadata={
