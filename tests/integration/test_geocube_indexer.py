@@ -284,7 +284,7 @@ def test_object_is_indexed_at_its_uri(
     store = connect(s3.options(stack.environment()))
     store.fput_object(bucket, "demo/B04.tif", str(tmp_path / "B04.tif"))
     entry = tile_layers.entries[0]
-    entry = replace(entry, layer=replace(entry.layer, uri=uri))
+    entry = replace(entry, layer=structs.replace(entry.layer, uri=uri))
     indexer.index(replace(tile_layers, entries=(entry,)))
     assert list(client.containers([uri])) == [uri]
 

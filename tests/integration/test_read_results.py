@@ -88,7 +88,7 @@ def test_layers_are_loaded_drawn_and_found_by_both_indexes(
     assert -1 <= float(ndvi.min()) <= float(ndvi.max()) <= 1
     geocube_here = {
         "127.0.0.1:8081": settings.geocube_address,
-        '"l1tp"': repr(INSTANCE),
+        '"demo"': repr(INSTANCE),
     }
     exec(with_ours(by_geocube, geocube_here), names)
     physical = names["physical"]

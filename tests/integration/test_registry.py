@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+from msgspec import structs
 
 from infra.kafka.reader import TopicReader
 from streams.codec import MESSAGES, decode, pack
@@ -144,7 +144,7 @@ def test_stock_serializer_writes_what_our_codec_reads(system, registry):
         },
     )
     value = serialize(
-        asdict(fact), SerializationContext(TASKS.name, MessageField.VALUE)
+        structs.asdict(fact), SerializationContext(TASKS.name, MessageField.VALUE)
     )
     ours = pack(TASKS.name, AREA, Envelope(fact, "1", ORIGIN, "/tests"))
     assert value == ours.value
