@@ -64,7 +64,7 @@ test-stac: setup ## the STAC search on stac-fastapi (needs PostgreSQL with PostG
 test-minio: setup ## the store's contract suite on a real MinIO server (built by Go, 5 min)
 	@$(PYTHON) -m tests.minio
 
-test-eodag: setup ## the provider eodag on the real library (60 packages, fetched once)
+test-eodag: setup ## the provider and the search eodag on the real library (60 packages)
 	@$(PYTHON) -m tests.eodag
 
 screenshots: setup ## each page of the operator's page: light, dark, phone (needs chromium)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The provider `eodag` on the real library: `make test-eodag`.
+"""The provider and the search `eodag` on the real library: `make test-eodag`.
 
 Sixty packages that nothing else needs: they have an environment of their own in the
 state folder, made once.

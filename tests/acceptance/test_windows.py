@@ -41,8 +41,6 @@ from tests.door import door
 from tests.harvest import a_harvest
 from tests.system import wait_for
 
-# They share the agents.
-
 
 class Window(StrEnum):
     """How far a worker was with an order when it was killed, as seen from outside."""
