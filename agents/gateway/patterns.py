@@ -7,8 +7,3 @@ _QUOTED = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
 def like(pattern: str) -> str:
     """`*` any text, `?` any character, all else itself, as LIKE wants it."""
     return pattern.translate(_QUOTED).replace("*", "%").replace("?", "_")
-
-
-def containing(text: str) -> str:
-    """Any text with this one in it."""
-    return f"%{text.translate(_QUOTED)}%"

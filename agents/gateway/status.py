@@ -18,7 +18,7 @@ from agents.gateway.answers import (
 )
 from agents.gateway.pace import pace
 from agents.gateway.pages import After, Limit, following
-from agents.gateway.patterns import containing, like
+from agents.gateway.patterns import like
 from agents.gateway.reading import Model, ReadModel
 from streams.failures import Failure
 from streams.model import AreaState, Kind, Status, Tally
@@ -129,7 +129,7 @@ async def tasks(
         "kind": kind.value if kind else "",
         "cause": cause.value if cause else "",
         "like": like(pattern),
-        "text": containing(text) if text else "",
+        "text": text,
     }
     found = await model.fetch("page_tasks", filters | {"after": after, "limit": limit})
     total = await _total(model, "count_tasks", filters, found, after, limit)

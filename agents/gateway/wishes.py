@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from agents.gateway.answers import BulkAnswer, Problem, Refused, WishAnswer
 from agents.gateway.asking import Outcome, TaskWord, Wanted, ask, ask_of_tasks
 from agents.gateway.gate import Operator, check_role
-from agents.gateway.patterns import containing, like
+from agents.gateway.patterns import like
 from agents.gateway.reading import ReadModel, Writing
 from agents.gateway.tokens import Identity, Role
 from streams import transitions
@@ -222,7 +222,7 @@ def _filters(area: str, body: BulkWishBody) -> dict[str, Any]:
         "kind": body.kind.value if body.kind else "",
         "cause": body.cause.value if body.cause else "",
         "like": like(body.pattern),
-        "text": containing(body.text) if body.text else "",
+        "text": body.text,
     }
 
 

@@ -203,6 +203,7 @@ def test_many_failed_scenes_are_reopened_with_their_tiles(serving, area):
         ({"cause": "LOST"}, 0),
         ({"pattern": "s1_*"}, 1),
         ({"text": "NO 2"}, 1),
+        ({"text": "NO%2"}, 0),
         ({"kind": "DOWNLOAD"}, 3),
         ({"status": "retry"}, 0),
         ({"wish": "fail", "kind": "PROCESS"}, 1),

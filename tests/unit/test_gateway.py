@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agents.gateway.pace import pace
-from agents.gateway.patterns import containing, like
+from agents.gateway.patterns import like
 from agents.gateway.rate import Rates
 from agents.gateway.reference.links import Linked, leaves, links_of, roots
 from agents.gateway.reference.texts import Node, dot
@@ -191,10 +191,6 @@ def test_edges_to_what_waits_are_dotted():
 )
 def test_patterns_become_those_of_sql(pattern, wanted):
     assert like(pattern) == wanted
-
-
-def test_a_text_to_find_has_no_wildcards():
-    assert containing("5%_*") == r"%5\%\_*%"
 
 
 # -- webhooks
