@@ -5,6 +5,7 @@ import json
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import shapely
@@ -17,6 +18,7 @@ from streams.errors import (
     CredentialsRefused,
     DamagedProduct,
     ProductNotFound,
+    ProductStaging,
     ProviderError,
     RateLimited,
     SearchError,
@@ -39,10 +41,12 @@ FILES = {
 PROVIDER = """
 loopback:
   name: loopback
-  search: {{type: StacSearch, api_endpoint: {url}/search, need_auth: false}}
-  products:
-    S2_MSI_L1C: {{_collection: S2_MSI_L1C}}
-    S2_MSI_L2A: {{_collection: S2_MSI_L2A}}
+  search:
+    type: StacSearch
+    api_endpoint: {url}/search
+    need_auth: false
+    metadata_mapping: {{order:status: '$.properties."order:status"'}}
+  products: {products}
   download: {{type: HTTPDownload}}
 """
 
@@ -50,12 +54,21 @@ loopback:
 class Service:
     """One product: its archive, and with which status it and answers are sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Path) -> None:
         self.url = ""
+        self.config = config
         self.body = archive(FILES)
         self.status = 200
         self.search_status = 200
+        self.order = "succeeded"
         self.asked: list[dict] = []
+
+    def offer(self, *collections: str) -> None:
+        """Have eodag know it as a provider of these."""
+        products = {name: {"_collection": name} for name in collections}
+        self.config.write_text(
+            PROVIDER.format(url=self.url, products=json.dumps(products))
+        )
 
     def item(self) -> dict:
         ring = [[3, 42], [4, 42], [4, 43], [3, 42]]
@@ -65,7 +78,10 @@ class Service:
             "id": NAME,
             "collection": "S2_MSI_L1C",
             "geometry": {"type": "Polygon", "coordinates": [ring]},
-            "properties": {"datetime": "2018-01-01T10:54:41Z"},
+            "properties": {
+                "datetime": "2018-01-01T10:54:41Z",
+                "order:status": self.order,
+            },
             "links": [],
             "assets": {"product": {"href": f"{self.url}/product.zip"}},
         }
@@ -73,7 +89,8 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path, monkeypatch):
-    served = Service()
+    config = tmp_path / "eodag.yml"
+    served = Service(config)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -105,8 +122,7 @@ def service(tmp_path, monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    config = tmp_path / "eodag.yml"
-    config.write_text(PROVIDER.format(url=served.url))
+    served.offer("S2_MSI_L1C", "S2_MSI_L2A")
     monkeypatch.setenv("EODAG_CFG_FILE", str(config))
     monkeypatch.setenv("HOME", str(tmp_path))
     yield served
@@ -147,6 +163,7 @@ def test_product_that_is_not_there_is_not_found(service, into):
     ("status", "error"),
     [
         (403, CredentialsRefused),
+        (404, ProductNotFound),
         (429, RateLimited),
         (500, ProviderError),
     ],
@@ -156,6 +173,12 @@ def test_refusal_has_its_class_and_tells_no_url(service, into, caplog, status, e
     with pytest.raises(error) as raised:
         fetch(SCENE, into)
     assert service.url not in f"{raised.value} {caplog.text}"
+
+
+def test_product_that_is_not_online_is_waited_for(service, into):
+    service.status, service.order = 404, "orderable"
+    with pytest.raises(ProductStaging):
+        fetch(SCENE, into)
 
 
 def test_band_that_is_missing_is_named(service, into):
@@ -175,7 +198,7 @@ def test_archive_that_leads_out_is_refused(service, into):
 # -- the search
 
 
-def listed():
+def listed(provider="loopback"):
     query = Query(
         Sentinel2Sensor(),
         shapely.box(3, 42, 4, 43),
@@ -183,7 +206,7 @@ def listed():
         datetime(2018, 1, 2, tzinfo=UTC),
         (),
     )
-    return list(make_search({"provider": "loopback"}).search(query))
+    return list(make_search({"provider": provider}).search(query))
 
 
 def test_search_lists_the_products_of_its_provider(service):
@@ -195,6 +218,25 @@ def test_search_lists_the_products_of_its_provider(service):
         ["S2_MSI_L1C"],
         ["S2_MSI_L2A"],
     ]
+
+
+def test_search_looks_in_the_collections_that_the_provider_has(service):
+    service.offer("S2_MSI_L1C")
+    assert len(listed()) == 1
+    assert [asked["collections"] for asked in service.asked] == [["S2_MSI_L1C"]]
+
+
+@pytest.mark.parametrize(
+    ("products", "provider", "said"),
+    [
+        (("S1_SAR_GRD",), "loopback", "no collection of S2_MSI_L1C, S2_MSI_L2A"),
+        (("S2_MSI_L1C",), "nowhere", "no provider 'nowhere'"),
+    ],
+)
+def test_search_of_what_is_not_there_is_an_error(service, products, provider, said):
+    service.offer(*products)
+    with pytest.raises(SearchError, match=said):
+        listed(provider)
 
 
 def test_search_that_is_refused_is_an_error(service):

@@ -72,13 +72,26 @@ class EodagSearch:
         Raises:
             SearchError: the provider does not answer, or its answer is not complete.
         """
-        for collection in _COLLECTIONS.collections_of(query) or ():
+        for collection in self._collections(query):
             products: dict[str, Any] = {}
             for hull in hulls(query.area, _LONGEST_WKT):
                 with self._lock:
                     products |= self._products(collection, query, hull)
             for name, product in products.items():
                 yield read_scene(product, listing_of, name, query.sensor)
+
+    def _collections(self, query: Query) -> list[str]:
+        """Those of the query that the provider has."""
+        wanted = _COLLECTIONS.collections_of(query) or ()
+        try:
+            has = self._gateway.providers[self._provider].collections_config
+        except KeyError as error:
+            raise SearchError(f"eodag: no provider '{self._provider}'") from error
+        if wanted and not any(collection in has for collection in wanted):
+            raise SearchError(
+                f"eodag, {self._provider}: has no collection of {', '.join(wanted)}"
+            )
+        return [collection for collection in wanted if collection in has]
 
     def _products(
         self, collection: str, query: Query, hull: BaseGeometry

@@ -32,6 +32,9 @@ from streams.model import Scene
 # When a product that is being brought online is asked for again.
 _STAGING_S = 600.0
 
+# Of a product that need not be brought online.
+_ONLINE = "succeeded"
+
 # What eodag tells as a failed download → our error.
 _OURS: dict[int, type[IngesterError]] = {
     401: CredentialsRefused,
@@ -60,8 +63,6 @@ class EodagProvider:
             self._fetch(scene, into)
         except self._errors.AuthenticationError as error:
             raise CredentialsRefused(f"eodag {self._provider}") from error
-        except self._errors.NotAvailableError as error:
-            raise ProductStaging(f"eodag {self._provider}", _STAGING_S) from error
         except self._errors.QuotaExceededError as error:
             raise RateLimited(f"eodag {self._provider}") from error
         except self._errors.EodagError as error:
@@ -84,15 +85,24 @@ class EodagProvider:
         if not products:
             raise ProductNotFound(f"eodag {self._provider}: no '{scene.name}'")
         with TemporaryDirectory(dir=into.parent, prefix=".eodag-") as aside:
-            # Waits for nothing: the task does, and this worker does something else.
-            path = products[0].download(
+            _place(self._download(products[0], Path(aside)), into)
+
+    def _download(self, product: Any, aside: Path) -> Path:
+        # Waits for nothing: the task does, and this worker does something else.
+        try:
+            path = product.download(
                 output_dir=aside,
                 extract=False,
                 progress_callback=self._silent,
                 wait=0.1,
                 timeout=0.2,
             )
-            _place(Path(path), into)
+        except self._errors.NotAvailableError as error:
+            # Said too of an online product of which nothing is there.
+            if product.properties.get("order:status", _ONLINE) == _ONLINE:
+                raise ProductNotFound(f"eodag {self._provider}: no file") from error
+            raise ProductStaging(f"eodag {self._provider}", _STAGING_S) from error
+        return Path(path)
 
 
 def _status(error: BaseException) -> int:
