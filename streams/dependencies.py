@@ -50,7 +50,7 @@ from streams.table import (
     Limits,
     ProcessRow,
     Row,
-    Table,
+    Rows,
     TaskRow,
     ingestion_key,
 )
@@ -78,7 +78,7 @@ class Step(Struct, frozen=True):
     what. Nothing changes; the fact belongs to the dead letters."""
 
 
-def step(table: Table, fact: Envelope[Event], at: int) -> Step:
+def step(table: Rows, fact: Envelope[Event], at: int) -> Step:
     """Fold one fact.
 
     Args:

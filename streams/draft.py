@@ -18,7 +18,7 @@ from streams.table import (
     PageRow,
     ProcessRow,
     Row,
-    Table,
+    Rows,
     TaskRow,
     cell_key,
     ingestion_key,
@@ -35,7 +35,7 @@ class UnknownSubject(IngesterError):
 class _Seen(dict[str, Row | None]):
     """Rows of a table as they are now, looked up there when first asked for."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Rows) -> None:
         super().__init__()
         self._look = table.get
 
@@ -48,7 +48,7 @@ class _Seen(dict[str, Row | None]):
 class Draft:
     """The table as one fact leaves it, before anyone else can see it."""
 
-    table: Table
+    table: Rows
     rows: dict[str, Row] = field(default_factory=dict)
     """Those that were written."""
     outgoing: list[Outgoing] = field(default_factory=list)

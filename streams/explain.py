@@ -14,7 +14,7 @@ from streams.errors import InvalidRequest
 from streams.model import AreaState, Status
 from streams.moves import SCENE_FAILED
 from streams.release import waits_for, wanted_links
-from streams.table import AreaRow, DownloadRow, ProcessRow, Table, TaskRow
+from streams.table import AreaRow, DownloadRow, ProcessRow, Rows, TaskRow
 
 
 class Hold(IntEnum):
@@ -49,7 +49,7 @@ class Explanation:
     """Tasks that must be done before."""
 
 
-def explain(table: Table, task: str, now: datetime) -> tuple[Explanation, ...]:
+def explain(table: Rows, task: str, now: datetime) -> tuple[Explanation, ...]:
     """Why a task is in its state.
 
     Args:

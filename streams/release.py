@@ -15,7 +15,7 @@ from streams.table import (
     AreaRow,
     DownloadRow,
     ProcessRow,
-    Table,
+    Rows,
     TaskRow,
 )
 
@@ -34,7 +34,7 @@ def release(draft: Draft, task: str) -> None:
         _order(draft, row)
 
 
-def outstanding(table: Table, task: str) -> DownloadOrder | ProcessOrder | None:
+def outstanding(table: Rows, task: str) -> DownloadOrder | ProcessOrder | None:
     """The order of a task that is ordered and that no worker has begun, else None."""
     draft = Draft(table)
     row = draft.find(task)

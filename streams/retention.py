@@ -38,7 +38,7 @@ from streams.model import (
     Status,
 )
 from streams.orders import LayerReleased
-from streams.table import AreaRow, DownloadRow, ProcessRow, Table
+from streams.table import AreaRow, DownloadRow, ProcessRow, Rows
 
 _RUNNING = (Status.PENDING, Status.RETRY)
 """A task in RETRY may be reported late by the worker that it was ordered from."""
@@ -138,7 +138,7 @@ def _cut(
                 yield row.download, layer.uri
 
 
-def released(table: Table, task: str) -> list[LayerReleased]:
+def released(table: Rows, task: str) -> list[LayerReleased]:
     """What was released of a tile, once more; none if it was not."""
     draft = Draft(table)
     row = draft.find(task)

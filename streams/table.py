@@ -7,7 +7,7 @@ Keys need no look-up: `AREA`, `AREA!INGESTION`, `AREA/SCENE`, `AREA/SCENE/TILE`,
 
 import re
 from collections.abc import Mapping
-from typing import get_args
+from typing import Protocol, get_args
 
 import msgspec
 from msgspec import Struct, field
@@ -174,6 +174,14 @@ class PageRow(Struct, frozen=True, omit_defaults=True):
 TaskRow = DownloadRow | ProcessRow
 Row = AreaRow | IngestionRow | DownloadRow | ProcessRow | CellRow | PageRow
 Table = Mapping[str, Row]
+
+
+class Rows(Protocol):
+    """What rows are looked up in, by key: a table, or a way to one."""
+
+    def get(self, key: str, /) -> Row | None:
+        """The row under this key; None when there is none."""
+
 
 _NOT_A_NAME = re.compile(r"[!/@]")
 

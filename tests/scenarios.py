@@ -255,6 +255,25 @@ def cases_38_to_39_two_tiles_of_a_chain_fail(world: World) -> None:
     world.failed(tile(L1, FIRST), Failure.STEP_FATAL)
 
 
+def a_history() -> World:
+    """An area with everything in it: done, failed, retried, relinked, late, ended."""
+    world = World()
+    world.accept(retriable=True, retry_count=1)
+    for number in (1, 2, 3):
+        world.scene(f"s{number}", number, {"a": "c1", "b": "c2"})
+    world.listed()
+    world.failed(f"{AREA}/s2")
+    for number in (3, 1, 2):
+        world.started(f"{AREA}/s{number}")
+        world.done(f"{AREA}/s{number}")
+    world.failed(f"{AREA}/s1/a", Failure.STEP_FATAL)
+    world.done(f"{AREA}/s2/a")
+    world.scene("s0", 0, {"a": "c1"})
+    for task in ("s1/b", "s2/b", "s3/a", "s3/b"):
+        world.done(f"{AREA}/{task}")
+    return world
+
+
 def record_all() -> None:
     """Write the logs that are not there yet, and what all of them fold to."""
     for name, tell in SCENARIOS.items():

@@ -12,7 +12,7 @@ from streams.dependencies import step
 from streams.envelope import Envelope, Record
 from streams.errors import ContractError
 from streams.model import Tile
-from streams.table import Row, Table, cell_key, ingestion_key
+from streams.table import Row, cell_key, ingestion_key
 from streams.topics import TASKS
 
 # Rows remembered between batches: most facts are about tasks of recent ones.
@@ -82,7 +82,7 @@ class Projection:
         return behind
 
 
-class _View(Table):
+class _View:
     """The dependency table of the read model, with a batch laid over it."""
 
     def __init__(self, model: ReadModel, recent: Recent) -> None:
@@ -120,24 +120,11 @@ class _View(Table):
         yield from statements(self._changed)
         yield from self._told
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str) -> Row | None:
         """The row under this key."""
         if key not in self.rows:
             self.fetch((key,))
-        row = self.rows[key]
-        return default if row is None else row
-
-    def __getitem__(self, key: str) -> Row:
-        row: Row | None = self.get(key)
-        if row is None:
-            raise KeyError(key)
-        return row
-
-    def __iter__(self) -> Iterator[str]:
-        raise NotImplementedError("looked up by key only")
-
-    def __len__(self) -> int:
-        raise NotImplementedError("looked up by key only")
+        return self.rows[key]
 
 
 def _unseen(

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Facts of one partition folded together: fewer writes for the same result. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 from agents.worker.recent import UNKNOWN, Recent
 from streams.codec import message_type, pack, unpack
@@ -24,7 +24,7 @@ _FEW = 1000
 """Rows to remember where no memory is given: more than one task needs."""
 
 
-class View(Mapping[str, Row]):
+class View:
     """A table kept as bytes, with the rows of a batch laid over it.
 
     Args:
@@ -41,13 +41,13 @@ class View(Mapping[str, Row]):
         self._recent = Recent(_FEW) if recent is None else recent
         self.changed: dict[str, Row] = {}
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str) -> Row | None:
         """The row under this key."""
         row = self._recent.look(key)
         if row is UNKNOWN:
             row = self.changed.get(key) or self._read(key)
             self._recent.remember({key: row})
-        return default if row is None else row
+        return row
 
     def _read(self, key: str) -> Row | None:
         value = self._stored(key)
@@ -57,18 +57,6 @@ class View(Mapping[str, Row]):
         """Lay rows over the table."""
         self._recent.remember(rows)
         self.changed.update(rows)
-
-    def __getitem__(self, key: str) -> Row:
-        row: Row | None = self.get(key)
-        if row is None:
-            raise KeyError(key)
-        return row
-
-    def __iter__(self) -> Iterator[str]:
-        raise NotImplementedError("the table is looked up by key only")
-
-    def __len__(self) -> int:
-        raise NotImplementedError("the table is looked up by key only")
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The read model at one instant: its dependency table, or all of an area."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from infra.postgres.connection import connect, read_model_error
 from infra.postgres.queries import QUERIES
 from streams.replay import Positioned
-from streams.table import Row, decode_row
+from streams.table import Row, Rows, decode_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def last_logs(dsn: str, tasks: Sequence[str]) -> dict[str, str]:
 
 
 @contextmanager
-def open_table(dsn: str) -> Iterator[Mapping[str, Row]]:
+def open_table(dsn: str) -> Iterator[Rows]:
     """The dependency table, its rows read when they are asked for.
 
     Raises:
@@ -129,22 +129,21 @@ def open_table(dsn: str) -> Iterator[Mapping[str, Row]]:
         yield _Rows(connection)
 
 
-class _Rows(dict[str, Row]):
-    """Rows that were asked for; the others come when they are."""
+class _Rows:
+    """Rows read when they are asked for, each once."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
-        super().__init__()
         self._connection = connection
+        self._read: dict[str, Row | None] = {}
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str) -> Row | None:
         """The row under this key."""
-        if key not in self:
+        if key not in self._read:
             query = QUERIES["find_rows"]
             found = self._connection.execute(query, ([key],)).fetchone()
-            if found is None:
-                return default
-            self[key] = decode_row(key, found[1].encode())
-        return self[key]
+            row = None if found is None else decode_row(key, found[1].encode())
+            self._read[key] = row
+        return self._read[key]
 
 
 @contextmanager

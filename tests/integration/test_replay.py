@@ -9,33 +9,13 @@ import pytest
 
 from infra.kafka.reader import Span, TopicReader
 from streams.codec import pack
-from streams.failures import Failure
 from streams.replay import digest, lines, replay
 from streams.topics import TABLE, TASKS, TOPICS
 from tests.areas import an_area
+from tests.scenarios import a_history
 from tests.system import System
 from tests.tables import wait_until_folded, wait_until_projected
-from tests.world import AREA, World
-
-
-def a_history() -> World:
-    """An area with everything in it: done, failed, retried, relinked, late, ended."""
-    world = World()
-    world.accept(retriable=True, retry_count=1)
-    for number in (1, 2, 3):
-        world.scene(f"s{number}", number, {"a": "c1", "b": "c2"})
-    world.listed()
-    world.failed(f"{AREA}/s2")
-    for number in (3, 1, 2):
-        world.started(f"{AREA}/s{number}")
-        world.done(f"{AREA}/s{number}")
-    world.failed(f"{AREA}/s1/a", Failure.STEP_FATAL)
-    world.done(f"{AREA}/s2/a")
-    world.scene("s0", 0, {"a": "c1"})
-    for task in ("s1/b", "s2/b", "s3/a", "s3/b"):
-        world.done(f"{AREA}/{task}")
-    return world
-
+from tests.world import AREA
 
 WORLD = a_history()
 

@@ -9,33 +9,13 @@ from agents.workflow import journal
 from agents.workflow.batch import View, fold_batch
 from streams.codec import pack, unpack
 from streams.envelope import Record
-from streams.failures import Failure
 from streams.replay import replay
 from streams.table import decode_row, encode_row
 from streams.topics import DOWNLOADS, TASKS
-from tests.world import AREA, World
+from tests.scenarios import a_history
+from tests.world import AREA
 
-
-def a_log() -> World:
-    """A history with everything in it: done, failed, relinked, late, ended."""
-    world = World()
-    world.accept(retriable=True, retry_count=1)
-    for number in (1, 2, 3):
-        world.scene(f"s{number}", number, {"a": "c1", "b": "c2"})
-    world.listed()
-    world.failed(f"{AREA}/s2")
-    for number in (3, 1, 2):
-        world.started(f"{AREA}/s{number}")
-        world.done(f"{AREA}/s{number}")
-    world.failed(f"{AREA}/s1/a", Failure.STEP_FATAL)
-    world.done(f"{AREA}/s2/a")
-    world.scene("s0", 0, {"a": "c1"})
-    for task in ("s1/b", "s2/b", "s3/a", "s3/b"):
-        world.done(f"{AREA}/{task}")
-    return world
-
-
-WORLD = a_log()
+WORLD = a_history()
 RECORDS = [
     Record(
         TASKS.name,

@@ -7,7 +7,7 @@ body that is cut off or is not JSON. Searches only read, so a POST may be repeat
 
 import json
 import time
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from agents.worker.authorization import headers_of
 from agents.worker.hosts import (
     AGENT,
     CONNECT_S,
@@ -99,14 +100,7 @@ def credentials_of(
     Options `token` (bearer), or `user` and `password`, or `api_key` with the name of
     its header in `api_key_header`.
     """
-    headers: dict[str, str] = {}
-    if token := options.get("token"):
-        headers["Authorization"] = f"Bearer {token}"
-    elif user := options.get("user"):
-        pair = f"{user}:{options.get('password', '')}".encode()
-        headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
-    if key := options.get("api_key"):
-        headers[options.get("api_key_header", "X-API-Key")] = key
+    headers = headers_of(options)
     return {url: headers} if headers else {}
 
 

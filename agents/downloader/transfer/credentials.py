@@ -3,7 +3,6 @@
 
 import json
 import time
-from base64 import b64encode
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from threading import Lock
@@ -13,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from agents.worker.authorization import headers_of
 from agents.worker.hosts import AGENT, CONNECT_S, Pools, origin, retry_after
 from agents.worker.ranges import shown
 from agents.worker.secrets import remember
@@ -213,15 +213,7 @@ def credentials_of(
     hosts = Hosts(urls, tuple(pattern for pattern in patterns if pattern))
     if url := options.get("token_url"):
         return Token(hosts, url, _form(options), pools)
-    headers: dict[str, str] = {}
-    if token := options.get("token"):
-        headers["Authorization"] = f"Bearer {token}"
-    elif user := options.get("user"):
-        pair = f"{user}:{options.get('password', '')}".encode()
-        headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
-    if key := options.get("api_key"):
-        headers[options.get("api_key_header", "X-API-Key")] = key
-    return Fixed(hosts, headers)
+    return Fixed(hosts, headers_of(options))
 
 
 def _form(options: Mapping[str, str]) -> dict[str, str]:
