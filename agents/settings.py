@@ -126,6 +126,9 @@ class Settings(BaseSettings):
     area_processes: int = _of(
         1000, "Tiles of an area ordered at once, unless it says.", "catalogue"
     )
+    area_alarm_after: Annotated[int, Field(ge=0)] = _of(
+        3, "Lost attempts of a task before operators are told; 0: never.", "catalogue"
+    )
     catalogue_records: str = _of(
         "", "Index that keeps records of scenes; empty: none.", "catalogue"
     )
@@ -259,7 +262,8 @@ class Settings(BaseSettings):
     gateway_webhook_secret: SecretStr = _of(
         SecretStr(""), "Signs what is posted there.", "gateway"
     )
-    gateway_webhook_tries: int = _of(
+    # With ten, their pauses and time-outs stay within Kafka's patience of 300 s.
+    gateway_webhook_tries: Annotated[int, Field(ge=1, le=10)] = _of(
         6, "Tries before a notice goes to the dead letters.", "gateway"
     )
     health_listen: str = _of(

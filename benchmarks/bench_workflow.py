@@ -4,8 +4,8 @@
 Workload: CHAINS chains of TILES / CHAINS dates, in scenes of nine tiles. Every task is
 created first; then simulated workers answer every order at once, FAIL of them saying
 that the tile failed (0.01: one in a hundred). What is measured is one workflow agent:
-how many tiles end in a second, what each of them costs it, and how many cores worked in
-all, for the broker and the simulated workers too. Then the agent is killed and comes
+how many tiles end in a second, and what each of them costs it, the broker, and the
+simulated workers; how many cores worked in all. Then the agent is killed and comes
 back, and a projector reads the whole log.
 
 TILES=900,9000,90000 CHAINS=90 AREAS=1 FAIL=0 AGENTS=1 PROJECTOR=1
@@ -27,7 +27,7 @@ from zlib import crc32
 
 import psutil
 
-from benchmarks.servers import own_system
+from benchmarks.servers import broker_of, own_system
 from infra.kafka.lag import Lag
 from infra.kafka.reader import GroupReader
 from infra.kafka.writer import Writer
@@ -130,8 +130,9 @@ def main() -> None:
     agents = int(os.environ.get("AGENTS", "1"))
     areas = int(os.environ.get("AREAS", "1"))
     print(
-        f"{'tiles':>8}{'chains':>8}{'create/s':>10}{'tiles/s':>9}{'CPU us':>8}"
-        f"{'cores':>7}{'MB':>7}{'p50 ms':>8}{'p99 ms':>8}{'recover s':>10}"
+        f"{'tiles':>8}{'chains':>8}{'create/s':>10}{'tiles/s':>9}{'agent us':>9}"
+        f"{'broker us':>10}{'workers us':>11}{'cores':>7}{'MB':>7}{'p50 ms':>8}"
+        f"{'p99 ms':>8}{'recover s':>10}"
         f"{'projected/s':>12}"
     )
     for tiles in map(int, os.environ.get("TILES", "900,9000,90000").split(",")):
@@ -152,10 +153,14 @@ def _measure(load: Workload, agents: int) -> dict[str, Any]:
         _wait_until_folded(system)
         create_s = time.monotonic() - begin
         used = [psutil.Process(one.popen.pid) for one in workflows]
-        before, all_before = sum(_cpu_s(one) for one in used), _busy_s()
+        parties = {
+            "agent": used,
+            "broker": [broker_of(system)],
+            "workers": [psutil.Process()],
+        }
+        before, all_before = _cpus_s(parties), _busy_s()
         answers = _answer_all(system, load)
-        cpu_s = sum(_cpu_s(one) for one in used) - before
-        all_s = _busy_s() - all_before
+        after, all_after = _cpus_s(parties), _busy_s()
         memory = max(one.memory_info().rss for one in used)
         projected_s = _project(system) if PROJECTOR else 0.0
         recover_s = _recovery(system, workflows[0])
@@ -168,8 +173,13 @@ def _measure(load: Workload, agents: int) -> dict[str, Any]:
             "fail": load.fail,
             "created_per_s": round((load.tiles * 10 / 9) / create_s),
             "tiles_per_s": round(load.tiles / seconds),
-            "cpu_us_per_tile": round(cpu_s / load.tiles * 1e6),
-            "cores": round(all_s / seconds, 2),
+            **{
+                f"{party}_us_per_tile": round(
+                    (after[party] - before[party]) / load.tiles * 1e6
+                )
+                for party in parties
+            },
+            "cores": round((all_after - all_before) / seconds, 2),
             "memory_mb": round(memory / 1e6),
             "done_to_order_p50_ms": round(p50, 1),
             "done_to_order_p99_ms": round(p99, 1),
@@ -178,7 +188,8 @@ def _measure(load: Workload, agents: int) -> dict[str, Any]:
         }
         print(
             f"{load.tiles:8}{load.chains:8}{result['created_per_s']:10}"
-            f"{result['tiles_per_s']:9}{result['cpu_us_per_tile']:8}"
+            f"{result['tiles_per_s']:9}{result['agent_us_per_tile']:9}"
+            f"{result['broker_us_per_tile']:10}{result['workers_us_per_tile']:11}"
             f"{result['cores']:7}{result['memory_mb']:7}{p50:8.0f}{p99:8.0f}{recover_s:10.1f}"
             f"{result['projected_facts_per_s']:12}",
             flush=True,
@@ -332,6 +343,11 @@ def _busy_s() -> float:
     """Seconds that the machine's cores have worked, for whomever."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - times.iowait - times.guest)
+
+
+def _cpus_s(parties: dict[str, list[psutil.Process]]) -> dict[str, float]:
+    """Seconds of a core that each party's processes have worked."""
+    return {party: sum(map(_cpu_s, them)) for party, them in parties.items()}
 
 
 def _cpu_s(process: psutil.Process) -> float:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -39,3 +40,14 @@ def own_system(folder: Path) -> Iterator[System]:
             system.stop()
     finally:
         stack.down()
+
+
+def broker_of(system: System) -> psutil.Process:
+    """The process that listens where the system finds Kafka."""
+    port = int(system.settings.kafka_bootstrap.rpartition(":")[2])
+    (pid,) = (
+        found.pid
+        for found in psutil.net_connections("tcp")
+        if found.status == psutil.CONN_LISTEN and found.laddr.port == port
+    )
+    return psutil.Process(pid)

@@ -26,6 +26,9 @@ PICTURES = frozenset({"png", "jpg"})
 """Extensions of layers for people to look at."""
 
 MAX_PRIORITY = 5
+
+MOST_ORDERED = 1_000_000
+"""The largest limit of tasks ordered at once that can be said; 0 is none."""
 """An area's window is doubled or halved so many times at most."""
 
 

@@ -11,6 +11,7 @@ from streams.model import Delivery, Status
 from streams.release import member, release, undelivered, waits_for
 from streams.retention import is_intermediate, is_reading
 from streams.table import DownloadRow, ProcessRow, TaskRow
+from streams.transitions import Course
 
 SCENE_FAILED = "its scene failed"
 
@@ -108,9 +109,14 @@ def reopen(draft: Draft, row: TaskRow, wish: str, *, follow: bool = False) -> No
     else:
         draft.put_task(row)
         for process in map(draft.process, row.processes):
-            if process.course.status is Status.FAILED and process.course.attempt == 0:
+            if failed_with_its_scene(process.course):
                 reopen(draft, process, wish, follow=follow)
     release(draft, row.task)
+
+
+def failed_with_its_scene(course: Course) -> bool:
+    """Did a tile fail for its scene alone? Then it comes back with it."""
+    return course.status is Status.FAILED and course.message == SCENE_FAILED
 
 
 def _bring_back(draft: Draft, task: str) -> None:

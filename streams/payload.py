@@ -26,14 +26,17 @@ from pydantic import (
 
 from streams.errors import InvalidRequest
 from streams.geojson import GeometryProblem, area_of
-from streams.model import MAX_PRIORITY, LayerTarget
+from streams.model import MAX_PRIORITY, MOST_ORDERED, LayerTarget
 from streams.orders import IngestionRequest
+from streams.texts import refuse_nul
 
 _GEOJSON = frozenset(
     {"type", "geometry", "coordinates", "features", "geometries", "properties"}
     | {"bbox", "crs", "id"}
 )
-_NAME = re.compile(r"[A-Za-z0-9:_-]+")
+AREA_NAME = re.compile(r"[A-Za-z0-9:_-]{1,200}")
+AN_AREA_NAME = "up to 200 letters, digits, '-', ':' and '_' only"
+MOST_RETRIES = 100
 STORAGE_ROOT = re.compile(r"(s3://[^/]+|file:///|/).*")
 """Forms of a root of layers."""
 
@@ -80,8 +83,8 @@ class _Layer(_Strict):
 
 
 class _Limits(_Strict):
-    downloads: int = Field(default=0, ge=0)
-    processes: int = Field(default=0, ge=0)
+    downloads: int = Field(default=0, ge=0, le=MOST_ORDERED)
+    processes: int = Field(default=0, ge=0, le=MOST_ORDERED)
 
 
 class _Payload(_Strict):
@@ -111,7 +114,10 @@ class _Payload(_Strict):
         False, description="A task out of retries waits for you, and does not fail."
     )
     retry_count: int = Field(
-        0, ge=0, le=100, description="Retries of a task that fails by its own fault."
+        0,
+        ge=0,
+        le=MOST_RETRIES,
+        description="Retries of a task that fails by its own fault.",
     )
     page: int = Field(0, ge=0, description="Which page of so many scenes.")
     limit: int = Field(0, ge=0, description="Scenes on a page; 0: all.")
@@ -135,8 +141,8 @@ class _Payload(_Strict):
     @field_validator("name")
     @classmethod
     def _is_a_name(cls, value: str) -> str:
-        if not _NAME.fullmatch(value):
-            raise ValueError("expected letters, digits, '-', ':' and '_' only")
+        if not AREA_NAME.fullmatch(value):
+            raise ValueError(f"expected {AN_AREA_NAME}")
         return value
 
     @field_validator("storage_uri")
@@ -235,6 +241,11 @@ def _members(
 
 
 def _checked(members: dict[str, Any], problems: list[str]) -> _Payload | None:
+    try:
+        refuse_nul(members)
+    except ValueError as error:
+        problems.append(f"${error}")
+        return None
     try:
         return _Payload.model_validate(members)
     except ValidationError as error:

@@ -2,7 +2,7 @@
 """Fold a log again: up to any offset or instant; compare what came out."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -42,15 +42,25 @@ class Until:
     """The last fact to fold; what is None does not limit."""
 
     time: datetime | None = None
-    """Facts said later are left out."""
+    """The first fact of an area that was said later is left out, with all behind it.
+
+    Clocks differ: what stands behind it may have been said earlier.
+    """
     offset: int | None = None
     """Facts beyond this offset of their partition are left out."""
 
-    def holds(self, entry: Positioned) -> bool:
-        """Is this fact no later?"""
-        if self.time is not None and entry.fact.time > self.time:
-            return False
-        return self.offset is None or entry.offset <= self.offset
+    def holds(self) -> Callable[[Positioned], bool]:
+        """Is this fact no later? To be asked of every fact, in order."""
+        ended: set[str] = set()
+
+        def held(entry: Positioned) -> bool:
+            area = entry.fact.message.area
+            if self.time is not None and entry.fact.time > self.time:
+                ended.add(area)
+            beyond = self.offset is not None and entry.offset > self.offset
+            return area not in ended and not beyond
+
+        return held
 
 
 @dataclass(slots=True)
@@ -80,10 +90,10 @@ def replay(log: Iterable[Positioned], until: Until | None = None) -> Replayed:
         log: facts, those of each partition in order of offset.
         until: the last fact to fold; None: all.
     """
-    until = until or Until()
+    holds = (until or Until()).holds()
     replayed = Replayed()
     for entry in log:
-        if until.holds(entry):
+        if holds(entry):
             replayed.fold(entry)
     return replayed
 
@@ -93,10 +103,11 @@ def replay_twice(
 ) -> tuple[Replayed, Replayed]:
     """What a log folds to up to two instants, read once."""
     early, late = Replayed(), Replayed()
+    before, within = since.holds(), until.holds()
     for entry in log:
-        if since.holds(entry):
+        if before(entry):
             early.fold(entry)
-        if until.holds(entry):
+        if within(entry):
             late.fold(entry)
     return early, late
 

@@ -83,10 +83,9 @@ def is_current(course: Course, attempt: int) -> bool:
     )
 
 
-def is_outdated(course: Course, attempt: int, at: datetime) -> bool:
-    """Was a wish about this attempt, told at this instant, told of an older state?"""
-    ended = course.ended_at
-    return attempt != course.attempt or (ended is not None and at < ended)
+def is_outdated(course: Course, at: datetime) -> bool:
+    """Was a wish, told at this instant, told before the attempt ended?"""
+    return course.ended_at is not None and at < course.ended_at
 
 
 def ordered(course: Course) -> Course:

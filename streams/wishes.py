@@ -103,10 +103,15 @@ def _problem(draft: Draft, asked: TaskWish, row: TaskRow, fact: Envelope[Event])
         return f"only the fold gives this status; expected one of {expected}"
     if isinstance(row, DownloadRow) and row.expected:
         return "its scene is not in the log yet, only tiles of it are"
-    if transitions.is_outdated(row.course, asked.attempt, fact.time):
+    if asked.attempt != row.course.attempt:
         return (
             f"the task is {row.course.status} at attempt {row.course.attempt} now, you "
             f"saw attempt {asked.attempt}; look again and repeat"
+        )
+    if transitions.is_outdated(row.course, fact.time):
+        return (
+            f"the attempt ended after you asked, the task is {row.course.status} now; "
+            "look again and repeat"
         )
     problem = transitions.refusal(wish, row.course.status)
     if (

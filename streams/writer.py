@@ -16,6 +16,7 @@ from typing import Any
 
 from streams.contract import Schema, full_name
 from streams.memo import ByIdentity
+from streams.texts import NUL, STAND_IN
 
 Out = list[bytes]
 Write = Callable[[Any, Out], None]
@@ -80,6 +81,8 @@ def _bytes(value: bytes, out: Out) -> None:
 
 
 def _string(value: str, out: Out) -> None:
+    if NUL in value:
+        value = value.replace(NUL, STAND_IN)
     encoded = value.encode()
     if len(encoded) < 64:  # most are: one byte of length
         out += (_BYTE[len(encoded) << 1], encoded)

@@ -73,10 +73,10 @@ class World:
     outgoing: list[Outgoing] = field(default_factory=list)
     """Everything set free so far."""
 
-    def tell(self, event: Event, *, id: str = "") -> Step:
+    def tell(self, event: Event, *, id: str = "", at: datetime | None = None) -> Step:
         """Append a fact to the log and fold it."""
         offset = len(self.log)
-        time = ORIGIN + timedelta(days=1000, minutes=offset)
+        time = at or ORIGIN + timedelta(days=1000, minutes=offset)
         fact = Envelope(event, id or f"fact-{offset}", time, "/tests")
         return self._append(Positioned(0, offset, fact))
 

@@ -168,6 +168,7 @@ def open_catalogue(
         graph_digests=settings.graph_digests,
         limit_downloads=settings.area_downloads,
         limit_processes=settings.area_processes,
+        alarm_after=settings.area_alarm_after,
         keeper=make_indexer(keeper, settings) if keeper else None,
         cutters=[open_cutter(settings)],
         rules=Rules(

@@ -68,6 +68,8 @@ class Catalogue:
     limit_downloads: int = 0
     """Of requests that say none; 0: no limit."""
     limit_processes: int = 0
+    alarm_after: int = 3
+    """Lost attempts of a task before operators are told; 0: never."""
     annotations_from: Sequence[str] = ()
     """What places of annotations that a request names may begin with."""
     keeper: RecordKeeper | None = None
@@ -229,7 +231,7 @@ class Catalogue:
         instances: Mapping[str, str],
         inventory: Inventory,
     ) -> list[Event]:
-        settings = settings_of(request, instances)
+        settings = settings_of(request, instances, self.alarm_after)
         request = structs.replace(
             request,
             limit_downloads=request.limit_downloads or self.limit_downloads,

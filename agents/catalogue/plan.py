@@ -23,7 +23,9 @@ from streams.orders import IngestionRequest
 from streams.tags import record_tags
 
 
-def settings_of(request: IngestionRequest, instances: Mapping[str, str]) -> Settings:
+def settings_of(
+    request: IngestionRequest, instances: Mapping[str, str], alarm_after: int = 3
+) -> Settings:
     """What the request wants done with each of its scenes."""
     return Settings(
         scene_graph=request.scene_graph,
@@ -34,6 +36,7 @@ def settings_of(request: IngestionRequest, instances: Mapping[str, str]) -> Sett
         storage_uri=request.storage_uri,
         retriable=request.retriable,
         retry_count=request.retry_count,
+        alarm_after=alarm_after,
     )
 
 

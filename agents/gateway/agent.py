@@ -191,6 +191,7 @@ def build(settings: Settings) -> FastAPI:
     )
     app.state.reading_url = stores.reading_url
     app.state.limits = (settings.area_downloads, settings.area_processes)
+    app.state.alarm_after = settings.area_alarm_after
     app.state.watch = Watch(position, settings.gateway_events_clients)
     app.state.posting = posting
     app.state.explain = _explainer(settings)

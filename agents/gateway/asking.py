@@ -4,9 +4,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar, assert_never
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from agents.gateway.reading import Desk
 from streams.envelope import Envelope
@@ -85,13 +88,25 @@ class Outcome:
     """Empty: granted. None: not projected yet."""
 
 
-async def ask(desk: Desk, wishes: Sequence[TaskWish | AreaWish]) -> list[Outcome]:
+async def ask(
+    desk: Desk,
+    wishes: Sequence[TaskWish | AreaWish],
+    seen: datetime | None = None,
+) -> list[Outcome]:
     """Write wishes, and wait until all are projected or the time is over.
+
+    Args:
+        desk: to write at.
+        wishes: the facts.
+        seen: end of the last attempt that whoever asks has seen. Workers' clocks may be
+            ahead of ours, and what was asked after it must not seem to be before it.
 
     Raises:
         BrokerError: they could not be written, or only some of them.
     """
     facts = [in_envelope(desk, wish, uuid4().hex) for wish in wishes]
+    if seen is not None:
+        facts = [replace(fact, time=max(fact.time, seen)) for fact in facts]
     await desk.log.write(facts)
     refusals: dict[str, str] = {}
 
@@ -112,10 +127,12 @@ async def ask_of_tasks(
     desk: Desk, wanted: Wanted, tasks: Sequence[Mapping[str, Any]]
 ) -> list[Outcome]:
     """The same wish about each of these rows of tasks, as they were read."""
-    wishes = [wanted.of(task["area"], task["id"], task["attempt"]) for task in tasks]
     outcomes = []
-    for begin in range(0, len(wishes), _AT_ONCE):
-        outcomes += await ask(desk, wishes[begin : begin + _AT_ONCE])
+    for begin in range(0, len(tasks), _AT_ONCE):
+        some = tasks[begin : begin + _AT_ONCE]
+        wishes = [wanted.of(task["area"], task["id"], task["attempt"]) for task in some]
+        ends = [task["ended_at"] for task in some if task["ended_at"] is not None]
+        outcomes += await ask(desk, wishes, max(ends, default=None))
     return outcomes
 
 

@@ -84,6 +84,9 @@ class Gate:
             after = {"Retry-After": str(math.ceil(wait_s))}
             detail = f"too many requests; ask again in {math.ceil(wait_s)} s"
             return JSONResponse({"detail": detail}, 429, after)
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            detail = "path or query: holds a NUL character, expected none"
+            return JSONResponse({"detail": detail}, 400)
         if identity is None:
             return JSONResponse(
                 {"detail": f"not authenticated: {_HOW_TO_ASK}"},

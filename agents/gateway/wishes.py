@@ -23,7 +23,9 @@ from streams.events import (
     AreaWish,
 )
 from streams.failures import Failure
-from streams.model import MAX_PRIORITY, Kind, Status
+from streams.model import MAX_PRIORITY, MOST_ORDERED, Kind, Status
+from streams.moves import SCENE_FAILED
+from streams.texts import refuse_nul
 
 router = APIRouter(tags=["wishes"])
 
@@ -35,6 +37,9 @@ _WISHES = {
 
 # One request writes so many facts at most; a client repeats it for the rest.
 _AT_ONCE = 5000
+
+# Of the database's integers.
+_LARGEST = 2**31 - 1
 
 _OUTCOMES: dict[int | str, dict[str, Any]] = {
     202: {"model": WishAnswer, "description": "Written, and not projected in time"},
@@ -48,6 +53,11 @@ class _Body(BaseModel):
 
     why: str = Field("", max_length=1000, description="Kept in the log for ever.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_kept(cls, value: Any) -> Any:
+        return refuse_nul(value)
+
 
 class TaskWishBody(_Body):
     """A wish about one task."""
@@ -58,7 +68,10 @@ class TaskWishBody(_Body):
         False, description="Of `reopen`: later tiles of its chain are done again."
     )
     attempt: int | None = Field(
-        None, description="The task's attempt as you saw it; by default the newest."
+        None,
+        ge=0,
+        le=_LARGEST,
+        description="The task's attempt as you saw it; by default the newest.",
     )
 
     @model_validator(mode="after")
@@ -101,8 +114,8 @@ class LimitsBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    downloads: int = Field(ge=0)
-    processes: int = Field(ge=0)
+    downloads: int = Field(ge=0, le=MOST_ORDERED)
+    processes: int = Field(ge=0, le=MOST_ORDERED)
 
 
 class AreaWishBody(_Body):
@@ -131,7 +144,7 @@ async def ask_of_task(
         raise HTTPException(404, f"task '{task}': there is none of that id")
     attempt = rows[0]["attempt"] if body.attempt is None else body.attempt
     wish = body.wanted(who.name).of(rows[0]["area"], task, attempt)
-    return _answered((await ask(desk, [wish]))[0])
+    return _answered((await ask(desk, [wish], rows[0]["ended_at"]))[0])
 
 
 @router.post("/areas/{area}/wishes", response_model=WishAnswer, responses=_OUTCOMES)
@@ -232,7 +245,8 @@ def _without_followers(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         task
         for task in tasks
-        if task["attempt"] or task["id"].rpartition("/")[0] not in scenes
+        if task["message"] != SCENE_FAILED
+        or task["id"].rpartition("/")[0] not in scenes
     ]
 
 

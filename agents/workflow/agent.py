@@ -108,8 +108,9 @@ class Workflow:
         """Look after orders that nobody began: send again those that were lost."""
         if not self._waiting:
             self.pulse.beat()
-        overdue = await asyncio.to_thread(self._watch.lost)
-        orders = [record for task in overdue for record in self._orders_again(task)]
+        overdue = self._watch.overdue()
+        lost = self._watch.again(await asyncio.to_thread(self._watch.read_up, overdue))
+        orders = [record for task in lost for record in self._orders_again(task)]
         if orders:
             _LOG.warning("sending lost orders again", action="resent", n=len(orders))
             await self._write(orders)

@@ -5,7 +5,7 @@ An order is lost when its workers have nothing left to read where it lies, and n
 said that it was begun. That must not happen; the watch is there for when it does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from streams.release import is_outstanding
@@ -53,18 +53,28 @@ class Watch:
         """The table is another one now."""
         self._since.clear()
 
-    def lost(self) -> list[str]:
-        """Tasks whose orders are overdue though their workers have read everything."""
+    def overdue(self) -> list[str]:
+        """Tasks whose orders are outstanding for too long."""
         latest = self._clock() - self._patience_s
-        overdue = [task for task, since in self._since.items() if since <= latest]
-        lost = [
+        return [task for task, since in self._since.items() if since <= latest]
+
+    def read_up(self, tasks: Sequence[str]) -> list[str]:
+        """Those whose workers have read everything: their orders are lost.
+
+        It asks Kafka, and changes nothing: another thread may call it.
+        """
+        return [
             task
             for topic in (DOWNLOADS, PROCESSES)
-            for task in self._read_up(topic, [t for t in overdue if _is_of(t, topic)])
+            for task in self._read_up(topic, [t for t in tasks if _is_of(t, topic)])
         ]
-        for task in lost:
-            self._since[task] = self._clock()
-        return lost
+
+    def again(self, tasks: Sequence[str]) -> list[str]:
+        """Those that are outstanding still, which are sent again: from now on."""
+        now = self._clock()
+        sent = [task for task in tasks if task in self._since]
+        self._since.update(dict.fromkeys(sent, now))
+        return sent
 
     def _read_up(self, topic: Topic, tasks: list[str]) -> list[str]:
         if not tasks:

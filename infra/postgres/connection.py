@@ -46,9 +46,8 @@ def pool(dsn: str, schema: str = SCHEMA) -> Pool:
 def read_model_error(error: psycopg.Error) -> ReadModelError:
     """The error of ours; never the connection string, which holds a password."""
     state = f" [{error.sqlstate}]" if error.sqlstate else ""
-    advice = (
-        "" if error.sqlstate else "; is PostgreSQL running at INGESTER_POSTGRES_DSN?"
-    )
+    away = isinstance(error, psycopg.OperationalError) and not error.sqlstate
+    advice = "; is PostgreSQL running at INGESTER_POSTGRES_DSN?" if away else ""
     return ReadModelError(f"read model: {str(error).strip()}{state}{advice}")
 
 

@@ -29,9 +29,10 @@ where
 select key, value from dependency where key = any(%s)
 
 -- name: borne_records
-select distinct value::jsonb -> 'scene' ->> 'record' from dependency
+-- As `json`: `jsonb` takes no text with a NUL in it, wherever it stands.
+select distinct value::json -> 'scene' ->> 'record' from dependency
 where split_part(key, '/', 2) <> '' and split_part(key, '/', 3) = ''
-and value::jsonb -> 'scene' ->> 'record' = any(%s)
+and value::json -> 'scene' ->> 'record' = any(%s)
 
 -- name: save_row
 -- This and the next take rows as a JSON array of objects by column: one statement for

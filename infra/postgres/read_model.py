@@ -12,6 +12,7 @@ import psycopg
 from infra.postgres.connection import SCHEMA, connect, read_model_error
 from infra.postgres.queries import QUERIES
 from streams.table import Row, decode_row
+from streams.texts import without_nul
 
 Parameters = dict[str, Any]
 
@@ -76,9 +77,8 @@ class ReadModelWriter:
     def save(self, statements: Iterable[tuple[str, Parameters]]) -> None:
         """Run named statements: those about the same row in order, others together."""
         for name, rows in rounds(statements):
-            self._connection.execute(
-                QUERIES[name], (msgspec.json.encode(rows).decode(),)
-            )
+            document = without_nul(msgspec.json.encode(rows).decode())
+            self._connection.execute(QUERIES[name], (document,))
 
     def move(self, positions: dict[int, int]) -> None:
         """The next offset of partitions."""

@@ -36,6 +36,9 @@ st.register_type_strategy(datetime, aware)
 # Avro's long has 64 bits, Python's int as many as it takes.
 st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))
 st.register_type_strategy(float, st.floats(allow_nan=False))
+st.register_type_strategy(
+    str, st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+)
 
 
 def with_every_field(cls):
@@ -70,6 +73,11 @@ def test_bytes_are_those_of_fastavro(name, data):
         msgspec.to_builtins(message, builtin_types=(bytes, datetime)),
     )
     assert value[5:] == expected.getvalue()
+
+
+def test_nul_in_a_text_is_written_as_its_stand_in():
+    expired = structs.replace(STARTED, worker="w\0 1")
+    assert decode(encode(expired)) == structs.replace(STARTED, worker="w\ufffd 1")
 
 
 def test_bytes_are_confluent_framing_with_the_released_id():

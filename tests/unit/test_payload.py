@@ -94,8 +94,10 @@ def ring(*positions):
 
 BROKEN = [
     (broken(name=None), "$.name: missing"),
-    (broken(name=""), "$.name: expected letters, digits"),
-    (broken(name="a b"), "expected letters, digits, '-', ':' and '_' only"),
+    (broken(name=""), "$.name: expected up to 200 letters"),
+    (broken(name="a" * 201), "$.name: expected up to 200 letters"),
+    (broken(graph_config={"a": "b\0"}), "$.graph_config.a: holds a NUL character"),
+    (broken(name="a b"), "letters, digits, '-', ':' and '_' only"),
     (broken(name=7), "$.name: Input should be a valid string, found 7"),
     (broken(start_time=None), "$.start_time: missing"),
     (

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replay to an instant, and the difference between two."""
 
+import dataclasses
 from datetime import timedelta
+
+from msgspec import structs
 
 from streams.failures import Failure
 from streams.replay import Until, What, changes, replay, replay_twice
@@ -18,6 +21,10 @@ def a_world():
         world.scene(f"s{number}", number, {"t": "c"})
     world.listed()
     return world
+
+
+def late(entry, time):
+    return dataclasses.replace(entry, fact=structs.replace(entry.fact, time=time))
 
 
 def time_of(offset):
@@ -39,6 +46,23 @@ def test_replay_until_an_offset_folds_no_later_fact():
 def test_replay_until_an_instant_folds_no_later_fact():
     world = a_world()
     assert replay(world.log, Until(time=time_of(2))).facts == 3
+
+
+def test_what_stands_behind_a_later_fact_of_its_area_is_left_out():
+    world = a_world()
+    log = list(world.log)
+    log[1] = late(log[1], time_of(60))
+    assert replay(log, Until(time=time_of(4))).facts == 1
+    early, late_one = replay_twice(log, Until(time=time_of(0)), Until(time=time_of(4)))
+    assert (early.facts, late_one.facts) == (1, 1)
+
+
+def test_later_fact_of_another_area_leaves_nothing_out():
+    world = a_world()
+    other = structs.replace(world.log[0].fact.message, area="other")
+    far = late(world.log[0], time_of(60))
+    far = dataclasses.replace(far, fact=structs.replace(far.fact, message=other))
+    assert replay([far, *world.log], Until(time=time_of(2))).facts == 3
 
 
 def test_rows_added_are_told():

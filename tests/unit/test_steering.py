@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operators steer: pause, resume, cancel, and have tasks done again."""
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,6 +11,7 @@ from streams.events import (
     AreaLimited,
     AreaPaused,
     AreaResumed,
+    LayersExpired,
     TaskReopenAsked,
     TaskRetryAsked,
 )
@@ -227,6 +230,33 @@ def test_reopened_scene_brings_its_tiles_back_and_is_followed():
     assert ordered(world.done(scene(2))) == [tile(2)]
     assert ordered(world.done(tile(2))) == [tile(3)]
     assert world.task(tile(3)).previous == tile(2)
+
+
+def test_reopened_scene_brings_back_a_tile_that_was_begun_and_failed_with_it():
+    world = built(1, 2, failed=2)
+    world.tell(LayersExpired(AREA, tile(2), 1))
+    assert ordered(reopen(world, tile(2), follow=False)) == [scene(2)]
+    world.failed(scene(2), Failure.STEP_FATAL)
+    assert (world.status(tile(2)), world.task(tile(2)).course.attempt) == (
+        Status.FAILED,
+        1,
+    )
+    reopen(world, scene(2), follow=False)
+    assert world.status(tile(2)) is Status.NEW
+    assert ordered(world.done(scene(2))) == [tile(2)]
+
+
+def test_wish_told_before_the_attempt_ended_is_refused_in_words():
+    world = a_chain(1, retriable=True)
+    world.failed(scene(1), Failure.STEP_FAILED)
+    told = world.log[-1].fact.time
+    assert world.status(scene(1)) is Status.RETRY
+    asked = TaskRetryAsked(
+        AREA, scene(1), world.task(scene(1)).course.attempt, "me", ""
+    )
+    done = world.tell(asked, at=told - timedelta(seconds=2))
+    (reason,) = refusals(done)
+    assert reason.startswith("the attempt ended after you asked, the task is retry now")
 
 
 def test_side_branch_is_followed_by_nobody():

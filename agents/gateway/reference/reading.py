@@ -23,6 +23,9 @@ from streams.table import CellRow, Row, cell_key, decode_row
 
 _ANY_CASE = "(?i)"
 
+# Of the database's integers.
+_LARGEST = 2**31 - 1
+
 
 async def areas_like(model: ReadModel, pattern: str) -> list[dict[str, Any]]:
     """Rows of the areas of this name or pattern; `(?i)` at its end: in any case."""
@@ -56,7 +59,7 @@ async def tasks_of(
             "kind": kind.value,
             "status": status.value if status else "",
             "limit": limit if limit > 0 else None,
-            "offset": page * limit,
+            "offset": min(page * limit, _LARGEST),
         },
     )
     return [stored(row) for row in found]
@@ -64,9 +67,10 @@ async def tasks_of(
 
 def _number(request: Request, name: str) -> int:
     try:
-        return int(request.query_params.get(name, "0"))
+        number = int(request.query_params.get(name, "0"))
     except ValueError:
         return 0
+    return max(-_LARGEST, min(number, _LARGEST))
 
 
 async def task_by_number(model: ReadModel, number: str, kind: Kind) -> Stored | None:

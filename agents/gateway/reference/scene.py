@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from streams.envelope import Envelope
 from streams.events import Event, IngestionAccepted, IngestionListed, TaskCreated
@@ -21,12 +28,12 @@ from streams.model import (
     download_task,
     process_task,
 )
+from streams.payload import MOST_RETRIES
 from streams.table import ProcessRow
+from streams.texts import refuse_nul
 
 NOWHERE = '{"type": "GeometryCollection", "geometries": []}'
 """Geometry of an area that was made scene by scene."""
-
-AREA_NAME = re.compile(r"[A-Za-z0-9:_-]+")
 
 _CONSTELLATIONS = {
     "sentinel1": re.compile(r"S1"),
@@ -41,11 +48,15 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+Name = Annotated[str, Field(pattern=r"^[^/!@]+$", max_length=300)]
+"""Of a scene or a tile."""
+
+
 class Mapped(_Strict):
     """Where a tile lies in its product."""
 
     swath_id: str = ""
-    tile_nr: int = 0
+    tile_nr: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
 class TileData(Mapped):
@@ -83,11 +94,16 @@ class SceneToIngest(_Strict):
     """Body of the request."""
 
     id: int = 0
-    source_id: str = Field(min_length=1, pattern=r"^[^/!@]+$")
+    source_id: Name
     aoi: str = ""
     data: SceneData
-    tiles: dict[Annotated[str, Field(pattern=r"^[^/!@]+$")], TileToIngest]
-    retry_count: int = Field(0, ge=0)
+    tiles: dict[Name, TileToIngest]
+    retry_count: int = Field(0, ge=0, le=MOST_RETRIES)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_kept(cls, value: Any) -> Any:
+        return refuse_nul(value)
 
     def neighbours(self, area: str) -> dict[str, str]:
         """Tile → task of the tile that it follows; those that follow none are out."""
@@ -180,6 +196,7 @@ def scene_facts(
     by: str,
     at: datetime,
     limits: tuple[int, int],
+    alarm_after: int,
 ) -> list[Envelope[Event]]:
     """The facts of a request for this scene alone; the same ids for the same scene."""
     date = scene.data.date.astimezone(UTC)
@@ -188,7 +205,7 @@ def scene_facts(
         Tile(name, scene.source_id, date, cells[name], t.data.swath_id, t.data.tile_nr)
         for name, t in scene.tiles.items()
     ]
-    settings = _settings(scene)
+    settings = _settings(scene, alarm_after)
     events: list[Event] = [
         IngestionAccepted(area, ingestion, settings, NOWHERE, date, date, by, *limits),
         TaskCreated(
@@ -245,7 +262,7 @@ def in_envelopes(
     ]
 
 
-def _settings(scene: SceneToIngest) -> Settings:
+def _settings(scene: SceneToIngest, alarm_after: int) -> Settings:
     data = scene.data
     return Settings(
         scene_graph=data.graph_name,
@@ -255,6 +272,7 @@ def _settings(scene: SceneToIngest) -> Settings:
         storage_uri=data.storage_uri,
         retriable=data.is_retriable,
         retry_count=scene.retry_count,
+        alarm_after=alarm_after,
     )
 
 

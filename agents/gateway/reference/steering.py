@@ -18,7 +18,6 @@ from agents.gateway.reading import Desk, Writing
 from agents.gateway.reference.answers import Bytes, Created, Json, Retried, answers
 from agents.gateway.reference.reading import areas_like, is_pattern, stored_tasks
 from agents.gateway.reference.scene import (
-    AREA_NAME,
     area_facts,
     cells,
     ingestion_of,
@@ -27,6 +26,7 @@ from agents.gateway.reference.scene import (
 )
 from streams.events import AreaCancelled
 from streams.model import Kind, Status, download_task
+from streams.payload import AN_AREA_NAME, AREA_NAME
 from streams.table import ProcessRow
 
 router = APIRouter(tags=["reference: areas"], default_response_class=Json)
@@ -43,9 +43,7 @@ _EXISTS = "X-Ingester-Exists"
 async def create_area(aoi: str, who: Operator, desk: Writing) -> Response:
     """Create an empty area."""
     if not AREA_NAME.fullmatch(aoi):
-        raise HTTPException(
-            400, f"area '{aoi}': expected letters, digits, '-', ':' and '_' only"
-        )
+        raise HTTPException(400, f"area '{aoi}': expected {AN_AREA_NAME}")
     rows = await desk.model.fetch("find_area", (aoi,))
     if rows and not await _is_half_written(desk, aoi):
         deleted = rows[0]["state"] == "cancelled"
@@ -102,7 +100,8 @@ async def post_scene(
     if problems + more:
         raise HTTPException(400, f"scene: {'; '.join(problems + more)}")
     limits: tuple[int, int] = request.app.state.limits
-    facts = scene_facts(scene, aoi, places, who.name, desk.clock(), limits)
+    alarm_after: int = request.app.state.alarm_after
+    facts = scene_facts(scene, aoi, places, who.name, desk.clock(), limits, alarm_after)
     await desk.log.write(facts)
     await _listed(desk, aoi, ingestion_of(aoi, scene.source_id))
     rows = await desk.model.fetch("find_task", (task,))
@@ -170,6 +169,8 @@ async def _again(
             page = filters | {"after": "", "limit": None}
             tasks = await desk.model.fetch("page_tasks", page)
             outcomes = await ask_of_tasks(desk, wanted, tasks)
+            if any(outcome.refusal is None for outcome in outcomes):
+                raise HTTPException(503, NOT_PROJECTED)
             asked[kind] += sum(not outcome.refusal for outcome in outcomes)
             refused += [f"{o.task}: {o.refusal}" for o in outcomes if o.refusal]
     counts = {"Scenes": asked[Kind.DOWNLOAD], "Tiles": asked[Kind.PROCESS]}

@@ -156,7 +156,7 @@ async def _ask(desk: Desk, number: str, kind: Kind, wanted: Wanted) -> Response:
         raise HTTPException(403, f"id {number}: there is none")
     row = found.row
     wish = wanted.of(row.area, row.task, row.course.attempt)
-    (outcome,) = await ask(desk, [wish])
+    (outcome,) = await ask(desk, [wish], row.course.ended_at)
     if outcome.refusal is None:
         raise HTTPException(503, NOT_PROJECTED)
     if outcome.refusal:
