@@ -15,15 +15,18 @@ select to_regclass('position')::oid::bigint
 
 -- name: grants
 -- What was granted to others than the owner: on the schema (no table), on its tables.
-select null as relname, acl.privilege_type, pg_get_userbyid(acl.grantee)
+-- Everybody's role has the number 0.
+select null as relname, acl.privilege_type, coalesce(rolname, 'public')
 from pg_namespace, aclexplode(nspacl) as acl
-where nspname = %(schema)s and acl.grantee not in (0, nspowner)
+left join pg_roles on pg_roles.oid = acl.grantee
+where nspname = %(schema)s and acl.grantee <> nspowner
 union all
-select relname, acl.privilege_type, pg_get_userbyid(acl.grantee)
+select relname, acl.privilege_type, coalesce(rolname, 'public')
 from pg_class, aclexplode(relacl) as acl
+left join pg_roles on pg_roles.oid = acl.grantee
 where
     relnamespace = to_regnamespace(%(schema)s) and relkind in ('r', 'v')
-    and acl.grantee not in (0, relowner)
+    and acl.grantee <> relowner
 
 -- name: find_rows
 select key, value from dependency where key = any(%s)

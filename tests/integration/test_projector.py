@@ -3,10 +3,12 @@
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from streams.codec import pack
+from streams.events import AreaPaused
 from streams.topics import TASKS
-from tests.areas import an_area
+from tests.areas import a_record, an_area
 from tests.system import System, wait_for
 from tests.tables import wait_until_projected
 from tests.world import AREA, World
@@ -48,6 +50,17 @@ def test_killed_projector_goes_on_where_its_transaction_ended(told):
         ("B01", f"{AREA}/s1"),
         ("index", f"{AREA}/s1/a"),
         ("out", f"{AREA}/s1/a"),
+    ]
+
+
+def test_fact_of_a_stranger_with_a_nul_is_projected_and_what_follows(told):
+    told.start("projector")
+    asked = a_record(TASKS.name, AreaPaused(AREA, "somebody", "why-NUL-not"))
+    value = asked.value.replace(b"NUL", b"\0\0\0")
+    told.write(replace(asked, value=value), *an_area("third", 1))
+    wait_until_projected(told)
+    assert execute(told, "select why from ingester.wish") == [
+        ("why-\ufffd\ufffd\ufffd-not",)
     ]
 
 

@@ -186,6 +186,14 @@ def test_roles_that_may_read_may_read_the_new_one(running):
         connection.execute("drop role ingester_looker")
 
 
+def test_what_everybody_may_read_everybody_may_read_in_the_new_one(running):
+    with sql(running) as connection:
+        connection.execute("grant select on ingester.area to public")
+        rebuild(running)
+        asked = "select has_table_privilege('public', 'ingester.area', 'select')"
+        assert connection.execute(asked).fetchone() == (True,)
+
+
 def test_a_read_model_that_was_lost_comes_back_when_the_projector_starts(running):
     projector, _ = running.processes
     assert projector.stop() == 0

@@ -27,6 +27,8 @@ from tests.system import System, wait_for
 
 AREA = "demo-1"
 STUCK = "demo_2"
+MISSED = "missed-1"
+"""Its scene cannot be downloaded."""
 SWATH = {"swath_id": "IW1", "tile_nr": 4}
 
 FAILS_WHEN_TOLD = """\
@@ -124,7 +126,12 @@ def running(shared_system, switch):
     )
     stuck = with_graph(a_scene("S1", 3), graph, STUCK)
     assert curl(system, "POST", f"/aoi/{STUCK}/scene", stuck).code == 200
+    missed = a_scene("S1", 4, aoi=MISSED)
+    missed["data"]["graph_name"] = graph
+    assert curl(system, "POST", f"/aoi/{MISSED}").code == 204
+    assert curl(system, "POST", f"/aoi/{MISSED}/scene", missed).code == 200
     wait_for(lambda: area_status(system, AREA) == "DONE")
+    wait_for(lambda: area_status(system, MISSED) == "RETRY")
     wait_for(lambda: area_status(system, STUCK) == "RETRY")
     return system
 
@@ -163,6 +170,7 @@ def test_areas_are_listed_in_order_of_name(running):
     assert answer.json == [
         {"ID": AREA, "status": "DONE"},
         {"ID": STUCK, "status": "RETRY"},
+        {"ID": MISSED, "status": "RETRY"},
     ]
     assert all(AOI.model_validate(area, extra="forbid") for area in answer.json)
 
@@ -470,6 +478,27 @@ def test_done_is_final(running):
 def test_nothing_to_retry_is_no_content(running):
     assert curl(running, "PUT", f"/aoi/{AREA}/retry").code == 204
     assert curl(running, "PUT", "/aoi/nowhere/retry").code == 204
+
+
+def test_a_scene_is_retried_given_up_and_forced_with_its_tile(running):
+    scene = scenes(running, MISSED)["S1"]["id"]
+    (tile,) = tiles(running, MISSED)
+
+    def status(kind="scene", id=scene) -> str:
+        return curl(running, "GET", f"/{kind}/{id}").json["status"]
+
+    assert curl(running, "PUT", f"/scene/{scene}/retry").code == 200
+    wait_for(lambda: status() == "RETRY")
+    assert curl(running, "PUT", f"/scene/{scene}/fail").code == 200
+    assert (status(), status("tile", tile["id"])) == ("FAILED", "FAILED")
+    assert curl(running, "PUT", f"/scene/{scene}/force/PENDING").code == 200
+    wait_for(lambda: status() == "RETRY")
+    assert status("tile", tile["id"]) == "NEW"
+    assert curl(running, "PUT", f"/tile/{tile['id']}/force/FAILED").code == 200
+    assert status("tile", tile["id"]) == "FAILED"
+    assert curl(running, "PUT", f"/scene/{scene}/force/FAILED").code == 200
+    assert status() == "FAILED"
+    assert area_status(running, MISSED) == "FAILED"
 
 
 def test_a_tile_is_retried_forced_and_given_up(running, switch):

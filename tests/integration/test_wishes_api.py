@@ -160,6 +160,8 @@ def test_an_area_is_paused_limited_resumed_and_cancelled(serving, area):
         {"wish": "force"},
         {"wish": "force", "status": "gone"},
         {"wish": "retry", "wy": "typo"},
+        {"wish": "retry", "why": "a\0b"},
+        {"wish": "retry", "attempt": 1 << 40},
     ],
 )
 def test_a_wish_that_cannot_be_understood_is_not_written(serving, area, body):
