@@ -260,6 +260,59 @@ def test_template_that_asks_for_the_unknown_is_refused(into, tmp_path):
         provider.fetch(SCENE, into, errand(tmp_path))
 
 
+@pytest.fixture
+def machine(tmp_path):
+    """A folder of products beside one of secrets."""
+    for name in ("products", "secrets"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "P.zip").write_bytes(PRODUCT)
+    return tmp_path
+
+
+STRAY = [
+    "file://{0}/secrets/P.zip",
+    "{0}/secrets/P.zip",
+    "FILE://localhost{0}/secrets/P.zip",
+    "file:/{0}/secrets/P.zip",
+    "file://{0}/secrets/",
+    "file://{0}/secrets/P*.zip",
+    "file://{0}/s*/P.zip",
+    "file://{0}/products*/P.zip",
+    "file://{0}/products/../secrets/P.zip",
+    "file://{0}/products/%2e%2e/secrets/P.zip",
+]
+
+
+@pytest.mark.parametrize("link", STRAY)
+@pytest.mark.parametrize("options", [{}, {"folders": "{0}/products, /nowhere"}])
+def test_link_to_any_file_of_the_worker_is_refused(link, options, machine, into):
+    options = {key: text.format(machine) for key, text in options.items()}
+    scene = replace(SCENE, metadata={"download_link": link.format(machine)})
+    with pytest.raises(ProviderRefused, match="expected a place below a folder"):
+        url.make({**QUICK, **options}).fetch(scene, into, errand(machine))
+    assert found(into) == {}
+
+
+@pytest.mark.parametrize("link", ["file://{0}/products/P.zip", "{0}/products/P*.zip"])
+def test_link_to_a_folder_that_was_allowed_is_followed(link, machine, into):
+    scene = replace(SCENE, metadata={"download_link": link.format(machine)})
+    options = {"folders": f"{machine}/products", **QUICK}
+    url.make(options).fetch(scene, into, errand(machine))
+    assert found(into) == FILES
+
+
+@pytest.mark.parametrize("path", ["/../secrets/P.zip", "/x/../../secrets/P.zip"])
+def test_path_of_a_catalogue_does_not_leave_its_template(path, machine, into):
+    provider = url.make({"urls": f"{machine}/products{{s3_path}}", **QUICK})
+    with pytest.raises(ProviderRefused, match="expected a place below a folder"):
+        provider.fetch(
+            replace(SCENE, metadata={"s3_path": path}), into, errand(machine)
+        )
+    scene = replace(SCENE, metadata={"s3_path": "/P.zip"})
+    provider.fetch(scene, into, errand(machine))
+    assert found(into) == FILES
+
+
 # -- GEODES
 
 
@@ -355,6 +408,14 @@ def test_product_is_ordered_once_and_then_received(shop, into, tmp_path):
     provider.fetch(SPOT, into, errand(tmp_path))
     assert found(into) == FILES
     assert shop.made == 1
+
+
+def test_link_of_a_catalogue_to_a_file_is_no_order(shop, machine, into):
+    link = {"download_link": f"file://{machine}/secrets/P.zip"}
+    with pytest.raises(ProviderRefused, match="expected a place below a folder"):
+        _oneatlas(shop, machine).fetch(
+            replace(SPOT, metadata=link), into, errand(machine)
+        )
 
 
 def test_order_that_is_not_listed_yet_is_not_paid_again(shop, into, tmp_path):
