@@ -17,6 +17,7 @@ IngesterError
 │   ├── CredentialsRefused  the provider does not know us, or not any more
 │   ├── QuotaExceeded       the provider lets us have no more for now
 │   ├── RateLimited         the provider asks to slow down
+│   │   └── NotOurTurn      we wait by ourselves; the provider said nothing new
 │   ├── ProviderPaused      the provider is left alone: it failed again and again
 │   ├── ProviderRefused     the provider says that the request is wrong
 │   └── DamagedProduct      the product is there but cannot be used
@@ -180,6 +181,10 @@ class RateLimited(ProviderError):
     """The provider asks to slow down."""
 
     failure = Failure.RATE_LIMITED
+
+
+class NotOurTurn(RateLimited):
+    """Our own manners keep us waiting; the provider was not asked and said nothing."""
 
 
 class ProviderPaused(ProviderError):

@@ -16,7 +16,13 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Final
 
-from streams.errors import IngesterError, ProviderPaused, RateLimited
+from streams.errors import (
+    IngesterError,
+    NodeExhausted,
+    NotOurTurn,
+    OrderCancelled,
+    ProviderPaused,
+)
 from streams.failures import Failure
 
 NAME: Final = ".providers"
@@ -31,23 +37,37 @@ _WAIT_S: Final = 60.0
 class Gate:
     """The way to one provider, shared by the workers of a machine."""
 
-    def __init__(self, node: Path, name: str, connections: int) -> None:
+    def __init__(
+        self, node: Path, name: str, connections: int, wait_s: float = _WAIT_S
+    ) -> None:
+        """The way to a provider.
+
+        Args:
+            node: folder of the machine.
+            name: of the provider.
+            connections: as many as it may have at once.
+            wait_s: for a free one.
+        """
         self._folder = node / NAME / re.sub(r"[^\w.-]", "_", name or "_")
         self._name = name
         self._connections = connections
+        self._wait_s = wait_s
 
     @contextmanager
     def connection(self, cancelled: Event, longest_s: float) -> Iterator[None]:
         """Be one of the connections, when nobody asked to wait and one is free.
 
         Raises:
-            RateLimited: not in time.
+            NotOurTurn: not in time.
+            OrderCancelled: it was told to stop.
         """
         self._wait_until_wanted(cancelled, longest_s)
-        end = time.monotonic() + _WAIT_S
+        end = time.monotonic() + self._wait_s
         while (taken := self._take()) is None:
-            if cancelled.wait(_LOOK_S) or time.monotonic() > end:
-                raise RateLimited(
+            if cancelled.wait(_LOOK_S):
+                raise OrderCancelled("told to stop")
+            if time.monotonic() > end:
+                raise NotOurTurn(
                     f"all {self._connections} connections are in use", _WAIT_S
                 )
         try:
@@ -82,9 +102,9 @@ class Gate:
     def _wait_until_wanted(self, cancelled: Event, longest_s: float) -> None:
         while (seconds := self._held_until() - time.time()) > 0:
             if seconds > longest_s:
-                raise RateLimited(f"asked to wait for {seconds:.0f} s", seconds)
+                raise NotOurTurn(f"asked to wait for {seconds:.0f} s", seconds)
             if cancelled.wait(seconds):
-                raise RateLimited("told to stop", seconds)
+                raise OrderCancelled("told to stop")
 
     def _take(self) -> int | None:
         """The lock of a free connection."""
@@ -111,6 +131,9 @@ class Gate:
 _OF_PROVIDER: Final = frozenset(
     {Failure.TRANSIENT_NET, Failure.AUTH, Failure.RATE_LIMITED, Failure.QUOTA}
 )
+
+# What happened here, and says nothing of the provider at all.
+_OURS: Final = (NodeExhausted, NotOurTurn, OrderCancelled)
 
 _FIRST_PAUSE_S: Final = 15.0
 _LONGEST_PAUSE_S: Final = 600.0
@@ -160,6 +183,8 @@ class Breaker:
 
     def told(self, error: IngesterError | None) -> bool:
         """How a trial ended; None: well. Gives whether that opened it."""
+        if isinstance(error, _OURS):
+            return False
         with self._lock:
             if error is None or error.failure not in _OF_PROVIDER:
                 self._failures, self._until = 0, 0.0

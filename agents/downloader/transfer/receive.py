@@ -22,6 +22,7 @@ from streams.errors import (
     CredentialsRefused,
     DamagedProduct,
     NodeExhausted,
+    NotOurTurn,
     OrderCancelled,
     ProviderError,
 )
@@ -155,7 +156,8 @@ class _File:
                 # More than ever: a file that changes all the time is no progress.
                 failures = 1 if self._partial.done > best else failures + 1
                 best = max(best, self._partial.done)
-                if error.failure in _AGAIN and error.retry_after_s:
+                asked = error.failure in _AGAIN and not isinstance(error, NotOurTurn)
+                if asked and error.retry_after_s:
                     self._gate.hold(error.retry_after_s)
                 if not self._is_worth_it(error, failures):
                     raise
