@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
@@ -408,6 +409,40 @@ def test_product_is_ordered_once_and_then_received(shop, into, tmp_path):
     provider.fetch(SPOT, into, errand(tmp_path))
     assert found(into) == FILES
     assert shop.made == 1
+    used = {asked.path: asked.authorization for asked in shop.origin.asked}
+    assert used["/P.zip"] == "Basic " + b64encode(b"APIKEY:planted-key").decode()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "taken"),
+    [
+        (["delivered", "failed"], "0"),
+        (["failed", "delivered", "processing"], "1"),
+        (["delivered", "delivered"], "1"),  # the last one listed
+    ],
+)
+def test_delivery_that_is_there_is_taken_of_several(
+    statuses, taken, shop, into, tmp_path
+):
+    products = {f"{n}.zip": archive({f"P/{n}": b"1"}) for n in range(len(statuses))}
+    with web(products) as files:
+        for name, status in zip(products, statuses, strict=True):
+            delivery = shop.delivery(status)
+            delivery["_links"]["download"]["href"] = f"{files.url}/{name}"
+            shop.orders.append({"deliveries": [delivery]})
+        _oneatlas(shop, tmp_path).fetch(SPOT, into, errand(tmp_path))
+    assert found(into) == {f"P/{taken}": b"1"}
+    assert shop.made == 0
+
+
+@pytest.mark.parametrize("statuses", [["failed", "ordered"], ["processing", "error"]])
+def test_order_that_failed_does_not_hide_one_that_is_made(
+    statuses, shop, into, tmp_path
+):
+    shop.orders += [{"deliveries": [shop.delivery(status)]} for status in statuses]
+    with pytest.raises(ProductStaging):
+        _oneatlas(shop, tmp_path).fetch(SPOT, into, errand(tmp_path))
+    assert shop.made == 0
 
 
 def test_link_of_a_catalogue_to_a_file_is_no_order(shop, machine, into):

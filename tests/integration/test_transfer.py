@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -246,6 +247,29 @@ def test_flipped_byte_is_found_by_the_checksum(algorithm, origin, into, tmp_path
     assert found(into) == {}
     linked.fetch(scene, into, errand(tmp_path))
     assert found(into) == {"P.bin": BODY}
+
+
+def _goog(content):
+    return {"x-goog-hash": f"md5={b64encode(hashlib.md5(content).digest()).decode()}"}
+
+
+@pytest.mark.parametrize("told", [[_goog(BODY), {}], [{}, _goog(BODY)]])
+def test_checksum_need_not_be_told_with_each_part(told, origin, into, tmp_path):
+    origin.faults, origin.told = ["cut 0.5"], told
+    provider(origin, parallel="1", part_bytes="200000").fetch(
+        SCENE, into, errand(tmp_path)
+    )
+    assert found(into) == {"P.bin": BODY}
+    assert origin.told == []
+
+
+@pytest.mark.parametrize("told", [[_goog(b"x"), {}], [{}, _goog(b"x")]])
+def test_checksum_that_was_told_with_any_part_is_verified(told, origin, into, tmp_path):
+    origin.faults, origin.told = ["cut 0.5"], [*told, _goog(b"x")]
+    with pytest.raises(DamagedProduct, match="md5 is"):
+        provider(origin, parallel="1", part_bytes="200000").fetch(
+            SCENE, into, errand(tmp_path)
+        )
 
 
 def test_other_size_than_the_catalogue_said_is_damage(origin, into, tmp_path):

@@ -3,7 +3,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -121,9 +121,9 @@ class _File:
         self._shown = shown(uri)
         self._expected = expected
         self._partial = partial
-        self._told: dict[str, str] = {}
-        """Checksums that the source tells."""
         self._summing: Summing | None = None
+        self._algorithm = self._wanted = ""
+        """What is computed, and what must come out."""
         self._resumed = partial.begun
 
     def get(self) -> None:
@@ -204,10 +204,9 @@ class _File:
     def _placed(self, opened: Opened, span: Span | None) -> Span:
         """The span that the opened bytes belong to."""
         partial = self._partial
-        self._told = dict(opened.sums)
         if span is not None:
             if self._is_same(opened) and opened.start == span.at:
-                self._sum()
+                self._sum(opened.sums)
                 return span
             self._forget()
         if opened.start != 0:
@@ -221,7 +220,7 @@ class _File:
         whole = opened.end in (-1, opened.size)
         part = opened.size if whole else self._manners.part_bytes
         partial.begin(opened.size, opened.tag, max(part, 1))
-        self._sum()
+        self._sum(opened.sums)
         return partial.spans[0]
 
     def _is_same(self, opened: Opened) -> bool:
@@ -276,7 +275,8 @@ class _File:
     def _copy(self, opened: Opened, span: Span, stop: Event) -> None:
         """The opened bytes into their span."""
         watch = _Watch(self._manners, self._shown)
-        summing = self._sum()
+        summing = self._summing
+        assert summing is not None
         for block in opened.blocks():
             if stop.is_set():
                 raise _Stopped
@@ -314,17 +314,23 @@ class _File:
 
     # -- verifying
 
-    def _sum(self) -> Summing:
-        """What computes the checksum; begins with the first bytes."""
-        if self._summing is None:
-            algorithm, _ = self._expected.best(self._told)
-            self._summing = Summing(self._partial, algorithm)
+    def _sum(self, told: Mapping[str, str]) -> Summing:
+        """What computes the checksum; begins with the first bytes.
+
+        It is the first one that is known of the file: a server need not tell with the
+        rest what it told with the beginning.
+        """
+        if self._summing is None or not self._algorithm:
+            self.close()
+            self._algorithm, self._wanted = self._expected.best(told)
+            self._summing = Summing(self._partial, self._algorithm)
         return self._summing
 
     def _verify(self) -> None:
-        algorithm, wanted = self._expected.best(self._told)
-        digits, size = self._sum().end(), self._partial.size
-        verified(self._shown, self._expected, size, algorithm, digits, wanted)
+        digits, size = self._sum({}).end(), self._partial.size
+        verified(
+            self._shown, self._expected, size, self._algorithm, digits, self._wanted
+        )
 
 
 def _says_little(error: BaseException) -> tuple[int, float]:
