@@ -260,7 +260,7 @@ def test_checksum_need_not_be_told_with_each_part(told, origin, into, tmp_path):
         SCENE, into, errand(tmp_path)
     )
     assert found(into) == {"P.bin": BODY}
-    assert origin.told == []
+    assert origin.sent == len(BODY)  # nothing was taken for damaged
 
 
 @pytest.mark.parametrize("told", [[_goog(b"x"), {}], [{}, _goog(b"x")]])
