@@ -11,6 +11,8 @@ import threading
 import time
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from msgspec.structs import replace
@@ -128,6 +130,32 @@ def test_retry_after_that_is_too_long_is_for_the_task(origin, into, tmp_path):
     with pytest.raises(RateLimited):
         provider(origin).fetch(SCENE, into, errand(tmp_path, task="u"))
     assert len(origin.asked) == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "s3"])
+@pytest.mark.parametrize(
+    ("asked", "least_s", "most_s"),
+    [
+        ("9" * 40, 86_400, 86_400),
+        ("9" * 5000, 0, 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400, 86_400),
+        ("Fri, 31 Dec 9999 23:59:59 -1200", 86_400, 86_400),
+        (format_datetime(datetime.now(UTC) + timedelta(hours=2)), 3600, 7200),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", 0, 0),
+        ("soon", 0, 0),
+    ],
+)
+def test_retry_after_is_believed_for_a_day_at_most(
+    asked, least_s, most_s, scheme, origin, into, tmp_path
+):
+    """F2."""
+    origin.faults = [f"429 {asked}"] * 5
+    urls = f"{origin.url}/P.bin" if scheme == "http" else "s3://bucket/P.bin"
+    with pytest.raises(RateLimited) as caught:
+        url.make_s3({"urls": urls, "endpoint": origin.url, **QUICK}).fetch(
+            SCENE, into, errand(tmp_path)
+        )
+    assert least_s <= caught.value.retry_after_s <= most_s
 
 
 def test_next_attempt_goes_on_where_the_last_one_ended(origin, into, tmp_path):
