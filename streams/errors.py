@@ -15,6 +15,7 @@ IngesterError
 │   ├── ProductNotFound     this provider does not have the product
 │   ├── ProductStaging      the product is being brought online
 │   ├── CredentialsRefused  the provider does not know us, or not any more
+│   │   └── AccessDenied    it may know us, and does not give us this
 │   ├── QuotaExceeded       the provider lets us have no more for now
 │   ├── RateLimited         the provider asks to slow down
 │   │   └── NotOurTurn      we wait by ourselves; the provider said nothing new
@@ -169,6 +170,10 @@ class CredentialsRefused(ProviderError):
     """The provider does not know us, or not any more."""
 
     failure = Failure.AUTH
+
+
+class AccessDenied(CredentialsRefused):
+    """The provider may know us, and does not give us this product."""
 
 
 class QuotaExceeded(ProviderError):

@@ -104,6 +104,49 @@ def test_odata_product_that_is_offline_is_staged(origin, into, tmp_path):
     assert caught.value.retry_after_s == 1800
 
 
+@pytest.mark.parametrize("status", ["403", "404", "422"])
+@pytest.mark.parametrize(
+    ("entry", "online"),
+    [({**ENTRY, "Online": False}, "true"), (ENTRY, "false")],
+)
+def test_odata_product_that_is_said_to_be_offline_is_staged_whatever_its_refusal(
+    entry, online, status, origin, into, tmp_path
+):
+    """F4."""
+    _catalogue(origin, entry)
+    origin.faults = [status]
+    scene = replace(SCENE, metadata={"online": online})
+    with pytest.raises(ProductStaging) as caught:
+        _odata(origin, odata.make_copernicus).fetch(scene, into, errand(tmp_path))
+    assert caught.value.retry_after_s == 600
+
+
+@pytest.mark.parametrize(
+    ("online", "status", "error"),
+    [
+        (True, "403", CredentialsRefused),
+        (True, "404", ProductNotFound),
+        (False, "401", CredentialsRefused),
+        (False, "402", QuotaExceeded),
+    ],
+)
+def test_odata_refusal_that_is_not_of_tape_keeps_its_class(
+    online, status, error, origin, into, tmp_path
+):
+    _catalogue(origin, {**ENTRY, "Online": online})
+    origin.faults = [status] * 2
+    scene = replace(SCENE, metadata={"online": "false"})
+    with pytest.raises(error):
+        _odata(origin, odata.make_copernicus).fetch(scene, into, errand(tmp_path))
+
+
+def test_odata_product_that_came_online_meanwhile_is_received(origin, into, tmp_path):
+    origin.files["Products(u-1)/$value"] = PRODUCT
+    _catalogue(origin, {**ENTRY, "Online": False})
+    _odata(origin, odata.make_copernicus).fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == FILES
+
+
 def test_odata_catalogue_that_answers_otherwise_may_pass(origin, into, tmp_path):
     origin.answers["/odata"] = lambda asked: {"error": "maintenance"}
     with pytest.raises(ProviderError, match="no OData"):

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from agents.downloader.providers import url
 from streams.errors import (
+    AccessDenied,
     CredentialsRefused,
     DamagedProduct,
     NodeExhausted,
@@ -210,7 +211,7 @@ def test_parts_of_several_versions_are_not_put_together(origin, into, tmp_path):
         ("400", ProviderRefused),
         ("401", CredentialsRefused),
         ("402", QuotaExceeded),
-        ("403", CredentialsRefused),
+        ("403", AccessDenied),
         ("404", ProductNotFound),
         ("410", ProductNotFound),
         ("202", ProductStaging),

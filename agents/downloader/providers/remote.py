@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -20,6 +20,7 @@ from agents import plugins
 from agents.downloader.members import SourceRanges, fetch_members
 from agents.downloader.provider import Errand
 from agents.downloader.source import Source
+from agents.downloader.sources.http import STAGING_S
 from agents.downloader.structure import check
 from agents.downloader.transfer.gate import Gate
 from agents.downloader.transfer.manners import USUAL, Manners, manners_of
@@ -30,9 +31,11 @@ from agents.worker.ranges import file_name, shown
 from agents.worker.room import Promise
 from agents.worker.shelf import held
 from streams.errors import (
+    AccessDenied,
     DamagedProduct,
     NodeExhausted,
     ProductNotFound,
+    ProductStaging,
     ProviderRefused,
 )
 from streams.model import Scene
@@ -58,6 +61,8 @@ class Lot:
     """Is it everything whose URI begins so? May hold a `*`, then the last one that
     matches is meant: the newest, in names with dates."""
     tag: str = ""
+    offline: bool = False
+    """Does its provider say that it must bring it online first?"""
 
 
 Locate = Callable[[Scene, Errand], Iterator[Sequence[Lot]]]
@@ -137,7 +142,7 @@ class RemoteProvider:
         problems = []
         for lots in self._locate(scene, errand):
             try:
-                with ExitStack() as stack:
+                with _staged(lots), ExitStack() as stack:
                     _Fetching(self, into, errand, stack).fetch(lots)
             except ProductNotFound as error:
                 problems.append(str(error))
@@ -146,6 +151,17 @@ class RemoteProvider:
                     check(scene, into)
                 return
         raise ProductNotFound("; ".join(problems) or f"'{scene.name}': not there")
+
+
+@contextmanager
+def _staged(lots: Sequence[Lot]) -> Iterator[None]:
+    """Whatever a provider refuses of what it has to bring online means: not yet."""
+    try:
+        yield
+    except (AccessDenied, ProductNotFound, ProviderRefused) as error:
+        if not any(lot.offline for lot in lots):
+            raise
+        raise ProductStaging(f"it is offline: {error}", STAGING_S) from error
 
 
 class _Fetching:

@@ -30,6 +30,7 @@ from agents.worker.hosts import (
 )
 from agents.worker.ranges import shown
 from streams.errors import (
+    AccessDenied,
     CredentialsRefused,
     ProductNotFound,
     ProductStaging,
@@ -44,7 +45,7 @@ from streams.errors import (
 _BLOCK: Final = 1 << 20
 
 # Where a server that is bringing a product online does not say when to come back.
-_STAGING_S: Final = 600.0
+STAGING_S: Final = 600.0
 
 _QUOTA: Final = frozenset({402, 509})
 
@@ -197,9 +198,11 @@ def judge(answer: urllib3.BaseHTTPResponse, uri: str) -> None:
         return
     match status:
         case 202:
-            raise ProductStaging(what, asked_s or _STAGING_S)
-        case 401 | 403 | 407:
+            raise ProductStaging(what, asked_s or STAGING_S)
+        case 401 | 407:
             raise CredentialsRefused(what)
+        case 403:
+            raise AccessDenied(what)
         case 404 | 410:
             raise ProductNotFound(what)
         case 429:
