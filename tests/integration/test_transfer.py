@@ -17,12 +17,15 @@ from email.utils import format_datetime
 import pytest
 from msgspec.structs import replace
 
+from agents.downloader.fetch import fetch
 from agents.downloader.providers import url
+from agents.downloader.transfer.gate import Breakers
 from streams.errors import (
     AccessDenied,
     CredentialsRefused,
     DamagedProduct,
     NodeExhausted,
+    NoProviderDelivered,
     OrderCancelled,
     ProductNotFound,
     ProductStaging,
@@ -112,6 +115,45 @@ def test_what_passes_is_tried_again(fault, origin, into, tmp_path):
         SCENE, into, errand(tmp_path)
     )
     assert found(into) == {"P.bin": BODY}
+
+
+def test_trial_tells_what_came_in_it_alone(origin, tmp_path):
+    one, breakers = {"p": provider(origin, parallel="1")}, Breakers()
+
+    def tried(folder):
+        folder.mkdir()
+        return fetch(
+            SCENE, one, folder, time.monotonic, errand(tmp_path, name="-"), breakers
+        )[1]
+
+    origin.faults = ["cut 0.9"] + ["503"] * 9
+    with pytest.raises(NoProviderDelivered) as caught:
+        tried(tmp_path / "first")
+    origin.faults = []
+    trials = [*caught.value.trials, *tried(tmp_path / "second")]
+    assert [trial.size_bytes for trial in trials] == [90_000, 10_000]
+
+
+def test_bandwidth_is_that_of_the_provider(origin, tmp_path):
+    origin.files["P.bin"] = b"1"
+    one, begin = provider(origin, bytes_per_s="10"), time.monotonic()
+    for order in range(4):
+        into = tmp_path / f"into-{order}"
+        into.mkdir()
+        one.fetch(SCENE, into, errand(tmp_path, task=f"t{order}"))
+    assert time.monotonic() - begin > 0.25  # the fourth byte waits for three tenths
+
+
+def test_requests_are_limited_of_any_source(into, tmp_path):
+    folder = tmp_path / "P.SAFE"
+    folder.mkdir()
+    for name in "abcd":
+        (folder / name).write_bytes(b"1")
+    one = url.make({**QUICK, "urls": f"{tmp_path}/{{SCENE}}.SAFE", "per_second": "20"})
+    begin = time.monotonic()
+    one.fetch(SCENE, into, errand(tmp_path))
+    # A list and four files: the fifth waits for four twentieths.
+    assert time.monotonic() - begin > 0.15
 
 
 def test_retry_after_is_obeyed(origin, into, tmp_path):

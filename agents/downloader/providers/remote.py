@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -27,6 +27,7 @@ from agents.downloader.transfer.manners import USUAL, Manners, manners_of
 from agents.downloader.transfer.receive import Receiver
 from agents.downloader.transfer.sums import Expected
 from agents.worker.archive import unpack
+from agents.worker.hosts import Pace
 from agents.worker.ranges import file_name, shown
 from agents.worker.room import Promise
 from agents.worker.shelf import held
@@ -127,6 +128,7 @@ class RemoteProvider:
         self._locate = locate
         self._sources = sources
         self._manners = manners
+        self._pace = Pace()
         self._only = tuple(only)
         self._checked = checked and not only
 
@@ -176,7 +178,10 @@ class _Fetching:
         self._stack = stack
         self._lock = Lock()
         self._promise: Promise | None = None
-        self._gate = Gate(errand.node, errand.name, by._manners.connections)
+        manners = by._manners
+        self._gate = Gate(
+            errand.node, errand.name, manners.connections, manners.per_second
+        )
         self._copies = _OF_FILES
 
     def fetch(self, lots: Sequence[Lot]) -> None:
@@ -236,12 +241,17 @@ class _Fetching:
     def _ranges(self, uri: str) -> SourceRanges:
         def count(received: int) -> None:
             self._errand.desk.done_bytes += received
+            self._errand.desk.received_bytes += received
 
         return SourceRanges(self._by._sources.of(uri), self._connection, count)
 
-    def _connection(self) -> AbstractContextManager[None]:
-        longest_s = self._by._manners.longest_pause_s
-        return self._gate.connection(self._errand.desk.cancelled, longest_s)
+    @contextmanager
+    def _connection(self) -> Iterator[None]:
+        """For one request."""
+        cancelled = self._errand.desk.cancelled
+        with self._gate.connection(cancelled, self._by._manners.longest_pause_s):
+            self._gate.turn(cancelled)
+            yield
 
     # -- bytes
 
@@ -258,7 +268,11 @@ class _Fetching:
 
     def _receive(self, files: Sequence[Lot], shelf: Path) -> None:
         receiver = Receiver(
-            self._gate, self._by._manners, self._errand.desk, self._needs
+            self._gate,
+            self._by._manners,
+            self._errand.desk,
+            self._needs,
+            self._by._pace,
         )
 
         def one(file: Lot) -> Path:

@@ -47,6 +47,9 @@ _BLOCK: Final = 1 << 20
 # Where a server that is bringing a product online does not say when to come back.
 STAGING_S: Final = 600.0
 
+# What a host is asked by one process that was told no other number.
+_PER_SECOND: Final = 50.0
+
 _QUOTA: Final = frozenset({402, 509})
 
 
@@ -161,7 +164,7 @@ class HttpSource:
     def _once(
         self, url: str, headers: Mapping[str, str], method: str, body: bytes | None
     ) -> urllib3.BaseHTTPResponse:
-        if wait_s := pace_of(url).turn(self._manners.per_second):
+        if wait_s := pace_of(url).turn(self._manners.per_second or _PER_SECOND):
             time.sleep(wait_s)
         try:
             return self._pools.of(url).request(

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many connections a provider has, and when it must not be asked at all.
+"""How many connections a provider has, how often and when it must not be asked.
 
-Both hold for all workers of a machine, through files that they share: a connection
-holds a lock on one of as many files as there may be connections, so a worker that dies
-gives back what it had; a date that nobody may ask before is the date of a file.
+All of it holds for all workers of a machine, through files that they share: a
+connection holds a lock on one of as many files as there may be connections, so a worker
+that dies gives back what it had; the instants before which nobody may ask, and before
+which the next request may not begin, are the times of two files.
 """
 
 import fcntl
@@ -38,7 +39,12 @@ class Gate:
     """The way to one provider, shared by the workers of a machine."""
 
     def __init__(
-        self, node: Path, name: str, connections: int, wait_s: float = _WAIT_S
+        self,
+        node: Path,
+        name: str,
+        connections: int,
+        per_second: float = 0.0,
+        wait_s: float = _WAIT_S,
     ) -> None:
         """The way to a provider.
 
@@ -46,11 +52,13 @@ class Gate:
             node: folder of the machine.
             name: of the provider.
             connections: as many as it may have at once.
-            wait_s: for a free one.
+            per_second: requests that may begin; 0: as many as there are.
+            wait_s: for a free connection.
         """
         self._folder = node / NAME / re.sub(r"[^\w.-]", "_", name or "_")
         self._name = name
         self._connections = connections
+        self._per_second = per_second
         self._wait_s = wait_s
 
     @contextmanager
@@ -84,6 +92,27 @@ class Gate:
         finally:
             if taken is not None:
                 os.close(taken)
+
+    def turn(self, cancelled: Event) -> None:
+        """Wait until the next request may begin; asked by who has a connection.
+
+        Raises:
+            OrderCancelled: it was told to stop.
+        """
+        if not self._per_second:
+            return
+        file = self._opened(f"{self._folder}/turn")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            now, after = time.time(), 1 / self._per_second
+            # More cannot wait than have connections: a clock was put back.
+            latest = now + self._connections * after
+            begin = min(max(os.fstat(file).st_mtime, now), latest)
+            os.utime(file, (begin + after, begin + after))
+        finally:
+            os.close(file)
+        if cancelled.wait(begin - now):
+            raise OrderCancelled("told to stop")
 
     def hold(self, seconds: float) -> None:
         """Nobody asks for so long."""

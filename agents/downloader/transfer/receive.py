@@ -38,7 +38,12 @@ class Receiver:
     """Receives files for one order of one provider."""
 
     def __init__(
-        self, gate: Gate, manners: Manners, desk: Desk, needs: Callable[[int], None]
+        self,
+        gate: Gate,
+        manners: Manners,
+        desk: Desk,
+        needs: Callable[[int], None],
+        pace: Pace,
     ) -> None:
         """Receive for one order.
 
@@ -48,6 +53,7 @@ class Receiver:
             desk: is told the progress, and tells to stop.
             needs: is told the size of a file before it is received; keeps room for it,
                 or raises `NodeExhausted`.
+            pace: of the bytes that come from the provider, whatever the order.
         """
         self._gate = gate
         self._manners = manners
@@ -55,7 +61,7 @@ class Receiver:
         self._needs = needs
         self._deadline = time.monotonic() + manners.total_s
         self._counting = Lock()
-        self._bytes = Pace()
+        self._pace = pace
 
     def receive(
         self, source: Source, uri: str, expected: Expected, place: Path
@@ -70,7 +76,7 @@ class Receiver:
         """
         with closing(Partial(place)) as partial:
             received = _File(self, source, uri, expected, partial)
-            self._count(partial.done)
+            self._there(partial.done)
             try:
                 with closing(received):
                     received.get()
@@ -86,6 +92,12 @@ class Receiver:
     def _count(self, received: int) -> None:
         with self._counting:
             self._desk.done_bytes += received
+            self._desk.received_bytes += received
+
+    def _there(self, size: int) -> None:
+        """So many bytes more are there, or fewer, and did not come just now."""
+        with self._counting:
+            self._desk.done_bytes += size
 
     def _may_go_on(self, uri: str) -> None:
         if self._desk.cancelled.is_set():
@@ -197,9 +209,13 @@ class _File:
         if span is None:
             parts = self._manners.parallel > 1
             end = self._manners.part_bytes if parts else None
-            return self._source.open(self._uri, 0, end, "")
+            return self._open(0, end, "")
         end = span.end if span.end >= 0 else None
-        return self._source.open(self._uri, span.at, end, self._partial.tag)
+        return self._open(span.at, end, self._partial.tag)
+
+    def _open(self, start: int, end: int | None, tag: str) -> Opened:
+        self._gate.turn(self._by._desk.cancelled)
+        return self._source.open(self._uri, start, end, tag)
 
     def _placed(self, opened: Opened, span: Span | None) -> Span:
         """The span that the opened bytes belong to."""
@@ -228,7 +244,7 @@ class _File:
 
     def _forget(self) -> None:
         """What is there is thrown away."""
-        self._by._count(-self._partial.done)
+        self._by._there(-self._partial.done)
         self.close()
         self._partial.forget()
 
@@ -265,8 +281,7 @@ class _File:
                 span = left.popleft()
             except IndexError:
                 return
-            tag = self._partial.tag
-            opened = self._source.open(self._uri, span.at, span.end, tag)
+            opened = self._open(span.at, span.end, self._partial.tag)
             with closing(opened):
                 if not self._is_same(opened) or opened.start != span.at:
                     raise ProviderError(f"{self._shown}: it has changed meanwhile")
@@ -291,7 +306,7 @@ class _File:
             watch.count(len(block))
             self._by._may_go_on(self._uri)
             if self._manners.bytes_per_s:
-                time.sleep(self._by._bytes.turn(self._manners.bytes_per_s / len(block)))
+                time.sleep(self._by._pace.turn(self._manners.bytes_per_s / len(block)))
         if span.end < 0:
             self._partial.end(span)
         self._partial.save()
