@@ -183,7 +183,7 @@ def test_retry_after_that_is_too_long_is_for_the_task(origin, into, tmp_path):
         ("9" * 5000, 0, 0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400, 86_400),
         ("Fri, 31 Dec 9999 23:59:59 -1200", 86_400, 86_400),
-        (format_datetime(datetime.now(UTC) + timedelta(hours=2)), 3600, 7200),
+        ("in two hours", 3600, 7200),
         ("Mon, 01 Jan 2024 00:00:00 GMT", 0, 0),
         ("soon", 0, 0),
     ],
@@ -192,6 +192,8 @@ def test_retry_after_is_believed_for_a_day_at_most(
     asked, least_s, most_s, scheme, origin, into, tmp_path
 ):
     """F2."""
+    if asked == "in two hours":
+        asked = format_datetime(datetime.now(UTC) + timedelta(hours=2))
     origin.faults = [f"429 {asked}"] * 5
     urls = f"{origin.url}/P.bin" if scheme == "http" else "s3://bucket/P.bin"
     with pytest.raises(RateLimited) as caught:
