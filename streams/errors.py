@@ -15,8 +15,10 @@ IngesterError
 │   ├── ProductNotFound     this provider does not have the product
 │   ├── ProductStaging      the product is being brought online
 │   ├── CredentialsRefused  the provider does not know us, or not any more
+│   │   └── AccessDenied    it may know us, and does not give us this
 │   ├── QuotaExceeded       the provider lets us have no more for now
 │   ├── RateLimited         the provider asks to slow down
+│   │   └── NotOurTurn      we wait by ourselves; the provider said nothing new
 │   ├── ProviderPaused      the provider is left alone: it failed again and again
 │   ├── ProviderRefused     the provider says that the request is wrong
 │   └── DamagedProduct      the product is there but cannot be used
@@ -170,6 +172,10 @@ class CredentialsRefused(ProviderError):
     failure = Failure.AUTH
 
 
+class AccessDenied(CredentialsRefused):
+    """The provider may know us, and does not give us this product."""
+
+
 class QuotaExceeded(ProviderError):
     """The provider lets us have no more for now."""
 
@@ -180,6 +186,10 @@ class RateLimited(ProviderError):
     """The provider asks to slow down."""
 
     failure = Failure.RATE_LIMITED
+
+
+class NotOurTurn(RateLimited):
+    """Our own manners keep us waiting; the provider was not asked and said nothing."""
 
 
 class ProviderPaused(ProviderError):

@@ -74,6 +74,8 @@ class Origin:
     """Path → JSON of its answer."""
     upstream: str = ""
     """A server whose answers these are."""
+    told: list[dict[str, str]] = field(default_factory=list)
+    """Further headers of the next answers with files."""
     ranged: bool = True
     tagged: bool = True
     pace_s: float = 0.0
@@ -200,6 +202,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
         if origin.tagged:
             headers["ETag"] = tag
+        if origin.told:
+            headers |= origin.told.pop(0)
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if wanted is None or not origin.ranged:
             return 200, headers, content

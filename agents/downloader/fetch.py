@@ -62,8 +62,9 @@ def fetch(
         into = folder / name
         into.mkdir()
         mine = replace(errand, name=name, shelf=errand.shelf / name)
-        mine.desk.step = f"fetch {name}"
-        mine.desk.done_bytes = mine.desk.total_bytes = 0
+        desk = mine.desk
+        desk.done_bytes = desk.total_bytes = desk.received_bytes = 0
+        desk.step = f"fetch {name}"
         begin = elapsed_s()
         error = _tried(scene, provider, into, mine, breakers)
         trials.append(_counted(_trial(error, into, mine, elapsed_s() - begin)))
@@ -118,12 +119,15 @@ def _asked_s(errors: list[IngesterError]) -> float:
 def _trial(
     error: IngesterError | None, into: Path, errand: Errand, duration_s: float
 ) -> Trial:
-    there = sum(f.stat().st_size for f in into.rglob("*") if f.is_file())
+    desk = errand.desk
+    received = desk.received_bytes
+    if not (received or desk.done_bytes):  # of a provider that does not count
+        received = sum(f.stat().st_size for f in into.rglob("*") if f.is_file())
     return Trial(
         provider=errand.name,
         failure=error.failure if error else None,
         message=clean(str(error)) if error else "",
-        size_bytes=errand.desk.done_bytes or there,
+        size_bytes=received,
         duration_s=round(duration_s, 3),
     )
 

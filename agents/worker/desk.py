@@ -27,7 +27,10 @@ class Desk:
     step: str = "begin"
     """What is being done, for the heartbeats."""
     done_bytes: int = 0
+    """Of what is fetched, with what an earlier attempt left."""
     total_bytes: int = 0
+    received_bytes: int = 0
+    """Without that: what came over the network, also of what was thrown away."""
     done: int = 0
     total: int = 0
     """Of a step that counts other things than bytes."""

@@ -3,14 +3,13 @@
 
 import random
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
+from urllib3.exceptions import InvalidHeader
 
 PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses of answers that may be others the next time."""
@@ -22,6 +21,9 @@ CONNECT_S: Final = 10.0
 """A host that cannot be connected to in this time is not there."""
 
 AGENT: Final = "kafka-geocube-ingester"
+
+# Longer nobody is left alone, whatever it asks: it may be asked again tomorrow.
+_PATIENCE: Final = urllib3.Retry(retry_after_max=24 * 3600)
 
 # The first pause after a failure; it doubles with each.
 _PAUSE_S: Final = 0.5
@@ -76,14 +78,11 @@ def origin(url: str) -> str:
 
 
 def retry_after(value: str) -> float:
-    """Seconds in a `Retry-After`, which has a number or a date; 0 when it has none."""
-    if value.isdecimal():
-        return float(value)
+    """Seconds in a `Retry-After`, a number or a date: 0 without one, a day at most."""
     try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
+        return float(_PATIENCE.parse_retry_after(value))
+    except (InvalidHeader, ValueError, OverflowError):
         return 0.0
-    return max((date.astimezone(UTC) - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 class Pools:

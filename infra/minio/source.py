@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, InvalidHeader
 
 from infra.minio.client import connect
 from streams.errors import (
@@ -29,6 +29,8 @@ _BLOCK: Final = 1 << 20
 
 # Bringing an object back from an archive of tapes takes hours.
 _STAGING_S: Final = 3600.0
+
+_PATIENCE: Final = urllib3.Retry(retry_after_max=24 * 3600)
 
 _REFUSED: Final = frozenset(
     {
@@ -204,8 +206,11 @@ class _Pool(urllib3.PoolManager):
 
 
 def _asked_s(headers: Mapping[str, str]) -> float:
-    seconds = headers.get("Retry-After", "")
-    return float(seconds) if seconds.isdecimal() else 0.0
+    """As `agents.worker.hosts.retry_after`, which is not known here."""
+    try:
+        return float(_PATIENCE.parse_retry_after(headers.get("Retry-After", "")))
+    except (InvalidHeader, ValueError, OverflowError):
+        return 0.0
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
@@ -101,6 +102,49 @@ def test_odata_product_that_is_offline_is_staged(origin, into, tmp_path):
     with pytest.raises(ProductStaging) as caught:
         _odata(origin, odata.make_copernicus).fetch(SCENE, into, errand(tmp_path))
     assert caught.value.retry_after_s == 1800
+
+
+@pytest.mark.parametrize("status", ["403", "404", "422"])
+@pytest.mark.parametrize(
+    ("entry", "online"),
+    [({**ENTRY, "Online": False}, "true"), (ENTRY, "false")],
+)
+def test_odata_product_that_is_said_to_be_offline_is_staged_whatever_its_refusal(
+    entry, online, status, origin, into, tmp_path
+):
+    """F4."""
+    _catalogue(origin, entry)
+    origin.faults = [status]
+    scene = replace(SCENE, metadata={"online": online})
+    with pytest.raises(ProductStaging) as caught:
+        _odata(origin, odata.make_copernicus).fetch(scene, into, errand(tmp_path))
+    assert caught.value.retry_after_s == 600
+
+
+@pytest.mark.parametrize(
+    ("online", "status", "error"),
+    [
+        (True, "403", CredentialsRefused),
+        (True, "404", ProductNotFound),
+        (False, "401", CredentialsRefused),
+        (False, "402", QuotaExceeded),
+    ],
+)
+def test_odata_refusal_that_is_not_of_tape_keeps_its_class(
+    online, status, error, origin, into, tmp_path
+):
+    _catalogue(origin, {**ENTRY, "Online": online})
+    origin.faults = [status] * 2
+    scene = replace(SCENE, metadata={"online": "false"})
+    with pytest.raises(error):
+        _odata(origin, odata.make_copernicus).fetch(scene, into, errand(tmp_path))
+
+
+def test_odata_product_that_came_online_meanwhile_is_received(origin, into, tmp_path):
+    origin.files["Products(u-1)/$value"] = PRODUCT
+    _catalogue(origin, {**ENTRY, "Online": False})
+    _odata(origin, odata.make_copernicus).fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == FILES
 
 
 def test_odata_catalogue_that_answers_otherwise_may_pass(origin, into, tmp_path):
@@ -260,6 +304,59 @@ def test_template_that_asks_for_the_unknown_is_refused(into, tmp_path):
         provider.fetch(SCENE, into, errand(tmp_path))
 
 
+@pytest.fixture
+def machine(tmp_path):
+    """A folder of products beside one of secrets."""
+    for name in ("products", "secrets"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "P.zip").write_bytes(PRODUCT)
+    return tmp_path
+
+
+STRAY = [
+    "file://{0}/secrets/P.zip",
+    "{0}/secrets/P.zip",
+    "FILE://localhost{0}/secrets/P.zip",
+    "file:/{0}/secrets/P.zip",
+    "file://{0}/secrets/",
+    "file://{0}/secrets/P*.zip",
+    "file://{0}/s*/P.zip",
+    "file://{0}/products*/P.zip",
+    "file://{0}/products/../secrets/P.zip",
+    "file://{0}/products/%2e%2e/secrets/P.zip",
+]
+
+
+@pytest.mark.parametrize("link", STRAY)
+@pytest.mark.parametrize("options", [{}, {"folders": "{0}/products, /nowhere"}])
+def test_link_to_any_file_of_the_worker_is_refused(link, options, machine, into):
+    options = {key: text.format(machine) for key, text in options.items()}
+    scene = replace(SCENE, metadata={"download_link": link.format(machine)})
+    with pytest.raises(ProviderRefused, match="expected a place below a folder"):
+        url.make({**QUICK, **options}).fetch(scene, into, errand(machine))
+    assert found(into) == {}
+
+
+@pytest.mark.parametrize("link", ["file://{0}/products/P.zip", "{0}/products/P*.zip"])
+def test_link_to_a_folder_that_was_allowed_is_followed(link, machine, into):
+    scene = replace(SCENE, metadata={"download_link": link.format(machine)})
+    options = {"folders": f"{machine}/products", **QUICK}
+    url.make(options).fetch(scene, into, errand(machine))
+    assert found(into) == FILES
+
+
+@pytest.mark.parametrize("path", ["/../secrets/P.zip", "/x/../../secrets/P.zip"])
+def test_path_of_a_catalogue_does_not_leave_its_template(path, machine, into):
+    provider = url.make({"urls": f"{machine}/products{{s3_path}}", **QUICK})
+    with pytest.raises(ProviderRefused, match="expected a place below a folder"):
+        provider.fetch(
+            replace(SCENE, metadata={"s3_path": path}), into, errand(machine)
+        )
+    scene = replace(SCENE, metadata={"s3_path": "/P.zip"})
+    provider.fetch(scene, into, errand(machine))
+    assert found(into) == FILES
+
+
 # -- GEODES
 
 
@@ -355,6 +452,48 @@ def test_product_is_ordered_once_and_then_received(shop, into, tmp_path):
     provider.fetch(SPOT, into, errand(tmp_path))
     assert found(into) == FILES
     assert shop.made == 1
+    used = {asked.path: asked.authorization for asked in shop.origin.asked}
+    assert used["/P.zip"] == "Basic " + b64encode(b"APIKEY:planted-key").decode()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "taken"),
+    [
+        (["delivered", "failed"], "0"),
+        (["failed", "delivered", "processing"], "1"),
+        (["delivered", "delivered"], "1"),  # the last one listed
+    ],
+)
+def test_delivery_that_is_there_is_taken_of_several(
+    statuses, taken, shop, into, tmp_path
+):
+    products = {f"{n}.zip": archive({f"P/{n}": b"1"}) for n in range(len(statuses))}
+    with web(products) as files:
+        for name, status in zip(products, statuses, strict=True):
+            delivery = shop.delivery(status)
+            delivery["_links"]["download"]["href"] = f"{files.url}/{name}"
+            shop.orders.append({"deliveries": [delivery]})
+        _oneatlas(shop, tmp_path).fetch(SPOT, into, errand(tmp_path))
+    assert found(into) == {f"P/{taken}": b"1"}
+    assert shop.made == 0
+
+
+@pytest.mark.parametrize("statuses", [["failed", "ordered"], ["processing", "error"]])
+def test_order_that_failed_does_not_hide_one_that_is_made(
+    statuses, shop, into, tmp_path
+):
+    shop.orders += [{"deliveries": [shop.delivery(status)]} for status in statuses]
+    with pytest.raises(ProductStaging):
+        _oneatlas(shop, tmp_path).fetch(SPOT, into, errand(tmp_path))
+    assert shop.made == 0
+
+
+def test_link_of_a_catalogue_to_a_file_is_no_order(shop, machine, into):
+    link = {"download_link": f"file://{machine}/secrets/P.zip"}
+    with pytest.raises(ProviderRefused, match="expected a place below a folder"):
+        _oneatlas(shop, machine).fetch(
+            replace(SPOT, metadata=link), into, errand(machine)
+        )
 
 
 def test_order_that_is_not_listed_yet_is_not_paid_again(shop, into, tmp_path):

@@ -9,16 +9,23 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from msgspec.structs import replace
 
+from agents.downloader.fetch import fetch
 from agents.downloader.providers import url
+from agents.downloader.transfer.gate import Breakers
 from streams.errors import (
+    AccessDenied,
     CredentialsRefused,
     DamagedProduct,
     NodeExhausted,
+    NoProviderDelivered,
     OrderCancelled,
     ProductNotFound,
     ProductStaging,
@@ -110,6 +117,45 @@ def test_what_passes_is_tried_again(fault, origin, into, tmp_path):
     assert found(into) == {"P.bin": BODY}
 
 
+def test_trial_tells_what_came_in_it_alone(origin, tmp_path):
+    one, breakers = {"p": provider(origin, parallel="1")}, Breakers()
+
+    def tried(folder):
+        folder.mkdir()
+        return fetch(
+            SCENE, one, folder, time.monotonic, errand(tmp_path, name="-"), breakers
+        )[1]
+
+    origin.faults = ["cut 0.9"] + ["503"] * 9
+    with pytest.raises(NoProviderDelivered) as caught:
+        tried(tmp_path / "first")
+    origin.faults = []
+    trials = [*caught.value.trials, *tried(tmp_path / "second")]
+    assert [trial.size_bytes for trial in trials] == [90_000, 10_000]
+
+
+def test_bandwidth_is_that_of_the_provider(origin, tmp_path):
+    origin.files["P.bin"] = b"1"
+    one, begin = provider(origin, bytes_per_s="10"), time.monotonic()
+    for order in range(4):
+        into = tmp_path / f"into-{order}"
+        into.mkdir()
+        one.fetch(SCENE, into, errand(tmp_path, task=f"t{order}"))
+    assert time.monotonic() - begin > 0.25  # the fourth byte waits for three tenths
+
+
+def test_requests_are_limited_of_any_source(into, tmp_path):
+    folder = tmp_path / "P.SAFE"
+    folder.mkdir()
+    for name in "abcd":
+        (folder / name).write_bytes(b"1")
+    one = url.make({**QUICK, "urls": f"{tmp_path}/{{SCENE}}.SAFE", "per_second": "20"})
+    begin = time.monotonic()
+    one.fetch(SCENE, into, errand(tmp_path))
+    # A list and four files: the fifth waits for four twentieths.
+    assert time.monotonic() - begin > 0.15
+
+
 def test_retry_after_is_obeyed(origin, into, tmp_path):
     """F2."""
     origin.faults = ["429 1"]
@@ -127,6 +173,34 @@ def test_retry_after_that_is_too_long_is_for_the_task(origin, into, tmp_path):
     with pytest.raises(RateLimited):
         provider(origin).fetch(SCENE, into, errand(tmp_path, task="u"))
     assert len(origin.asked) == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "s3"])
+@pytest.mark.parametrize(
+    ("asked", "least_s", "most_s"),
+    [
+        ("9" * 40, 86_400, 86_400),
+        ("9" * 5000, 0, 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400, 86_400),
+        ("Fri, 31 Dec 9999 23:59:59 -1200", 86_400, 86_400),
+        ("in two hours", 3600, 7200),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", 0, 0),
+        ("soon", 0, 0),
+    ],
+)
+def test_retry_after_is_believed_for_a_day_at_most(
+    asked, least_s, most_s, scheme, origin, into, tmp_path
+):
+    """F2."""
+    if asked == "in two hours":
+        asked = format_datetime(datetime.now(UTC) + timedelta(hours=2))
+    origin.faults = [f"429 {asked}"] * 5
+    urls = f"{origin.url}/P.bin" if scheme == "http" else "s3://bucket/P.bin"
+    with pytest.raises(RateLimited) as caught:
+        url.make_s3({"urls": urls, "endpoint": origin.url, **QUICK}).fetch(
+            SCENE, into, errand(tmp_path)
+        )
+    assert least_s <= caught.value.retry_after_s <= most_s
 
 
 def test_next_attempt_goes_on_where_the_last_one_ended(origin, into, tmp_path):
@@ -181,7 +255,7 @@ def test_parts_of_several_versions_are_not_put_together(origin, into, tmp_path):
         ("400", ProviderRefused),
         ("401", CredentialsRefused),
         ("402", QuotaExceeded),
-        ("403", CredentialsRefused),
+        ("403", AccessDenied),
         ("404", ProductNotFound),
         ("410", ProductNotFound),
         ("202", ProductStaging),
@@ -246,6 +320,29 @@ def test_flipped_byte_is_found_by_the_checksum(algorithm, origin, into, tmp_path
     assert found(into) == {}
     linked.fetch(scene, into, errand(tmp_path))
     assert found(into) == {"P.bin": BODY}
+
+
+def _goog(content):
+    return {"x-goog-hash": f"md5={b64encode(hashlib.md5(content).digest()).decode()}"}
+
+
+@pytest.mark.parametrize("told", [[_goog(BODY), {}], [{}, _goog(BODY)]])
+def test_checksum_need_not_be_told_with_each_part(told, origin, into, tmp_path):
+    origin.faults, origin.told = ["cut 0.5"], told
+    provider(origin, parallel="1", part_bytes="200000").fetch(
+        SCENE, into, errand(tmp_path)
+    )
+    assert found(into) == {"P.bin": BODY}
+    assert origin.sent == len(BODY)  # nothing was taken for damaged
+
+
+@pytest.mark.parametrize("told", [[_goog(b"x"), {}], [{}, _goog(b"x")]])
+def test_checksum_that_was_told_with_any_part_is_verified(told, origin, into, tmp_path):
+    origin.faults, origin.told = ["cut 0.5"], [*told, _goog(b"x")]
+    with pytest.raises(DamagedProduct, match="md5 is"):
+        provider(origin, parallel="1", part_bytes="200000").fetch(
+            SCENE, into, errand(tmp_path)
+        )
 
 
 def test_other_size_than_the_catalogue_said_is_damage(origin, into, tmp_path):

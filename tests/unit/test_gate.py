@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Providers that fail are left alone; connections and disks are shared."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -8,16 +9,23 @@ import time
 
 import pytest
 
+from agents.downloader.sources.files import FileSource
 from agents.downloader.transfer.gate import Breaker, Gate
+from agents.downloader.transfer.manners import Manners
+from agents.downloader.transfer.receive import Receiver
+from agents.downloader.transfer.sums import Expected
+from agents.worker.desk import Desk
+from agents.worker.hosts import Pace
 from agents.worker.room import Room
 from agents.worker.shelf import held, shelf_of, sweep
 from streams.errors import (
     CredentialsRefused,
     NodeExhausted,
+    NotOurTurn,
+    OrderCancelled,
     ProductNotFound,
     ProviderError,
     ProviderPaused,
-    RateLimited,
 )
 from streams.failures import Failure
 
@@ -85,13 +93,77 @@ def test_connection_of_a_process_that_died_is_free_again(tmp_path):
 def test_held_provider_is_asked_by_nobody_of_the_machine(tmp_path):
     Gate(tmp_path, "p", 1).hold(100)
     with (
-        pytest.raises(RateLimited) as caught,
+        pytest.raises(NotOurTurn) as caught,
         Gate(tmp_path, "p", 1).connection(threading.Event(), 1),
     ):
         pass
     assert 90 < caught.value.retry_after_s <= 100
     with Gate(tmp_path, "q", 1).connection(threading.Event(), 1):
         pass
+
+
+def test_waiting_for_a_connection_of_ours_makes_nobody_else_wait(tmp_path):
+    (tmp_path / "file").write_bytes(b"1")
+    gate = Gate(tmp_path, "p", 1, wait_s=0.01)
+    receiver = Receiver(gate, Manners(tries=1), Desk(), lambda size: None, Pace())
+
+    def receive():
+        uri = (tmp_path / "file").as_uri()
+        source = FileSource([tmp_path])
+        return receiver.receive(source, uri, Expected(), tmp_path / "place")
+
+    with gate.connection(threading.Event(), 1):
+        with pytest.raises(NotOurTurn, match="all 1 connections are in use"):
+            receive()
+    assert receive().read_bytes() == b"1"
+
+
+def test_who_waits_for_a_connection_can_be_told_to_stop(tmp_path):
+    gate, cancelled = Gate(tmp_path, "p", 1), threading.Event()
+    cancelled.set()
+    with gate.connection(cancelled, 1):
+        with pytest.raises(OrderCancelled), gate.connection(cancelled, 1):
+            pass
+    gate.hold(1)
+    with pytest.raises(OrderCancelled), gate.connection(cancelled, 100):
+        pass
+
+
+def test_requests_of_a_machine_take_turns(tmp_path):
+    first, second = (Gate(tmp_path, "p", 9, per_second=20) for _ in range(2))
+    begin, go_on = time.monotonic(), threading.Event()
+    for _ in range(3):
+        first.turn(go_on)
+        second.turn(go_on)
+    assert time.monotonic() - begin > 0.2  # the sixth waits for five twentieths
+    Gate(tmp_path, "q", 9, per_second=0.001).turn(go_on)
+
+
+def test_clock_that_was_put_back_makes_nobody_wait_for_it(tmp_path):
+    gate, stop = Gate(tmp_path, "p", 2, per_second=100), threading.Event()
+    gate.turn(stop)
+    (file,) = tmp_path.rglob("turn")
+    tomorrow = time.time() + 86_400
+    os.utime(file, (tomorrow, tomorrow))
+    gate.turn(stop)
+    assert file.stat().st_mtime < tomorrow - 3600
+
+
+def test_who_waits_for_a_turn_can_be_told_to_stop(tmp_path):
+    gate, stop = Gate(tmp_path, "p", 1, per_second=0.001), threading.Event()
+    gate.turn(stop)
+    stop.set()
+    with pytest.raises(OrderCancelled):
+        gate.turn(stop)
+
+
+@pytest.mark.parametrize("ours", [NotOurTurn, OrderCancelled, NodeExhausted])
+def test_what_happens_here_is_no_word_of_the_provider(ours):
+    breaker = Breaker("p", after=2)
+    for error in (ours("x"), ProviderError("down"), ours("x"), ours("x")):
+        assert not breaker.told(error)
+    breaker.check()
+    assert breaker.told(ProviderError("down"))
 
 
 def test_room_is_promised_to_one_order_only(tmp_path):

@@ -63,7 +63,9 @@ class ODataLocate:
         size = entry.get("ContentLength")
         expected = Expected(size if isinstance(size, int) else 0, sums)
         uri = self._download.replace("{Id}", str(entry["Id"]))
-        yield [Lot(uri, f"{scene.name}.zip", expected, archive=True)]
+        told = entry.get("Online", scene.metadata.get("online") != "false")
+        name = f"{scene.name}.zip"
+        yield [Lot(uri, name, expected, archive=True, offline=told is False)]
 
     def _entry(self, name: str, errand: Errand) -> Mapping[str, Any]:
         names = (f"{name}.SAFE", name)

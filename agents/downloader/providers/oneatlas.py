@@ -36,6 +36,7 @@ _READY_S: Final = 900.0
 _PAGE: Final = 100
 _MOST_PAGES: Final = 1000
 
+_DELIVERED: Final = "delivered"
 _WAITING: Final = frozenset({"ordered", "processing"})
 
 # What makes two products the same.
@@ -77,9 +78,9 @@ class Orders:
             ProviderError: the service does not answer, or not sensibly.
         """
         product = _product(scene)
-        for delivery in self._deliveries(errand):
-            if _is_of(delivery, product):
-                return _delivered(delivery)
+        found = [d for d in self._deliveries(errand) if _is_of(d, product)]
+        if found:
+            return _delivered(max(reversed(found), key=_worth))
         self._order(scene, product)
         raise ProductStaging(f"'{scene.name}': ordered just now", _READY_S)
 
@@ -210,12 +211,22 @@ def _corners(area: Any) -> frozenset[tuple[float, ...]]:
     return frozenset(found)
 
 
+def _worth(delivery: Mapping[str, Any]) -> int:
+    """Which of several deliveries of one product is of use: failed ones least."""
+    status = _status(delivery)
+    return 2 if status == _DELIVERED else 1 if status in _WAITING else 0
+
+
+def _status(delivery: Mapping[str, Any]) -> str:
+    return str(delivery.get("status", "")).lower()
+
+
 def _delivered(delivery: Mapping[str, Any]) -> str:
-    status = str(delivery.get("status", "")).lower()
+    status = _status(delivery)
     if status in _WAITING:
         raise ProductStaging(f"its order is {status}", _READY_S)
     link = delivery.get("_links", {}).get("download", {}).get("href", "")
-    if status != "delivered" or not link:
+    if status != _DELIVERED or not link:
         raise ProviderRefused(f"its order is '{status}'")
     return str(link)
 
@@ -234,4 +245,7 @@ def make(options: Mapping[str, str]) -> RemoteProvider:
     service = service_of(asks, url)
     orders = Orders(url, service, folder, float(options.get("most", "0")))
     downloads = {"user": "APIKEY", "hosts": "*.oneatlas.airbus.com", "urls": url}
-    return made(OneAtlasLocate(orders), {**downloads, **options})
+    downloads |= options
+    # Tokens are for the orders; links to products take the key itself.
+    downloads.pop("token_url", None)
+    return made(OneAtlasLocate(orders), downloads)

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -20,19 +20,23 @@ from agents import plugins
 from agents.downloader.members import SourceRanges, fetch_members
 from agents.downloader.provider import Errand
 from agents.downloader.source import Source
+from agents.downloader.sources.http import STAGING_S
 from agents.downloader.structure import check
 from agents.downloader.transfer.gate import Gate
 from agents.downloader.transfer.manners import USUAL, Manners, manners_of
 from agents.downloader.transfer.receive import Receiver
 from agents.downloader.transfer.sums import Expected
 from agents.worker.archive import unpack
+from agents.worker.hosts import Pace
 from agents.worker.ranges import file_name, shown
 from agents.worker.room import Promise
 from agents.worker.shelf import held
 from streams.errors import (
+    AccessDenied,
     DamagedProduct,
     NodeExhausted,
     ProductNotFound,
+    ProductStaging,
     ProviderRefused,
 )
 from streams.model import Scene
@@ -58,6 +62,8 @@ class Lot:
     """Is it everything whose URI begins so? May hold a `*`, then the last one that
     matches is meant: the newest, in names with dates."""
     tag: str = ""
+    offline: bool = False
+    """Does its provider say that it must bring it online first?"""
 
 
 Locate = Callable[[Scene, Errand], Iterator[Sequence[Lot]]]
@@ -122,6 +128,7 @@ class RemoteProvider:
         self._locate = locate
         self._sources = sources
         self._manners = manners
+        self._pace = Pace()
         self._only = tuple(only)
         self._checked = checked and not only
 
@@ -137,7 +144,7 @@ class RemoteProvider:
         problems = []
         for lots in self._locate(scene, errand):
             try:
-                with ExitStack() as stack:
+                with _staged(lots), ExitStack() as stack:
                     _Fetching(self, into, errand, stack).fetch(lots)
             except ProductNotFound as error:
                 problems.append(str(error))
@@ -146,6 +153,17 @@ class RemoteProvider:
                     check(scene, into)
                 return
         raise ProductNotFound("; ".join(problems) or f"'{scene.name}': not there")
+
+
+@contextmanager
+def _staged(lots: Sequence[Lot]) -> Iterator[None]:
+    """Whatever a provider refuses of what it has to bring online means: not yet."""
+    try:
+        yield
+    except (AccessDenied, ProductNotFound, ProviderRefused) as error:
+        if not any(lot.offline for lot in lots):
+            raise
+        raise ProductStaging(f"it is offline: {error}", STAGING_S) from error
 
 
 class _Fetching:
@@ -160,7 +178,10 @@ class _Fetching:
         self._stack = stack
         self._lock = Lock()
         self._promise: Promise | None = None
-        self._gate = Gate(errand.node, errand.name, by._manners.connections)
+        manners = by._manners
+        self._gate = Gate(
+            errand.node, errand.name, manners.connections, manners.per_second
+        )
         self._copies = _OF_FILES
 
     def fetch(self, lots: Sequence[Lot]) -> None:
@@ -220,12 +241,17 @@ class _Fetching:
     def _ranges(self, uri: str) -> SourceRanges:
         def count(received: int) -> None:
             self._errand.desk.done_bytes += received
+            self._errand.desk.received_bytes += received
 
         return SourceRanges(self._by._sources.of(uri), self._connection, count)
 
-    def _connection(self) -> AbstractContextManager[None]:
-        longest_s = self._by._manners.longest_pause_s
-        return self._gate.connection(self._errand.desk.cancelled, longest_s)
+    @contextmanager
+    def _connection(self) -> Iterator[None]:
+        """For one request."""
+        cancelled = self._errand.desk.cancelled
+        with self._gate.connection(cancelled, self._by._manners.longest_pause_s):
+            self._gate.turn(cancelled)
+            yield
 
     # -- bytes
 
@@ -242,7 +268,11 @@ class _Fetching:
 
     def _receive(self, files: Sequence[Lot], shelf: Path) -> None:
         receiver = Receiver(
-            self._gate, self._by._manners, self._errand.desk, self._needs
+            self._gate,
+            self._by._manners,
+            self._errand.desk,
+            self._needs,
+            self._by._pace,
         )
 
         def one(file: Lot) -> Path:

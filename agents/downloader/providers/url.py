@@ -95,7 +95,8 @@ def templates_of(options: Mapping[str, str], usual: str = "") -> list[str]:
 def make(options: Mapping[str, str]) -> RemoteProvider:
     """Products at the URL templates of the option `urls`; usually `{download_link}`.
 
-    Credentials are for the hosts of the templates and of the option `hosts`.
+    Credentials are for the hosts of the templates and of the option `hosts`. Files of
+    the worker are those below the folders that the templates and `folders` name.
     """
     templates = templates_of(options, "{download_link}")
     return made(Templates(templates), {**options, "urls": " ".join(templates)})

@@ -30,6 +30,7 @@ from agents.worker.hosts import (
 )
 from agents.worker.ranges import shown
 from streams.errors import (
+    AccessDenied,
     CredentialsRefused,
     ProductNotFound,
     ProductStaging,
@@ -44,7 +45,10 @@ from streams.errors import (
 _BLOCK: Final = 1 << 20
 
 # Where a server that is bringing a product online does not say when to come back.
-_STAGING_S: Final = 600.0
+STAGING_S: Final = 600.0
+
+# What a host is asked by one process that was told no other number.
+_PER_SECOND: Final = 50.0
 
 _QUOTA: Final = frozenset({402, 509})
 
@@ -160,7 +164,7 @@ class HttpSource:
     def _once(
         self, url: str, headers: Mapping[str, str], method: str, body: bytes | None
     ) -> urllib3.BaseHTTPResponse:
-        if wait_s := pace_of(url).turn(self._manners.per_second):
+        if wait_s := pace_of(url).turn(self._manners.per_second or _PER_SECOND):
             time.sleep(wait_s)
         try:
             return self._pools.of(url).request(
@@ -197,9 +201,11 @@ def judge(answer: urllib3.BaseHTTPResponse, uri: str) -> None:
         return
     match status:
         case 202:
-            raise ProductStaging(what, asked_s or _STAGING_S)
-        case 401 | 403 | 407:
+            raise ProductStaging(what, asked_s or STAGING_S)
+        case 401 | 407:
             raise CredentialsRefused(what)
+        case 403:
+            raise AccessDenied(what)
         case 404 | 410:
             raise ProductNotFound(what)
         case 429:

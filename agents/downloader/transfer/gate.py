@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many connections a provider has, and when it must not be asked at all.
+"""How many connections a provider has, how often and when it must not be asked.
 
-Both hold for all workers of a machine, through files that they share: a connection
-holds a lock on one of as many files as there may be connections, so a worker that dies
-gives back what it had; a date that nobody may ask before is the date of a file.
+All of it holds for all workers of a machine, through files that they share: a
+connection holds a lock on one of as many files as there may be connections, so a worker
+that dies gives back what it had; the instants before which nobody may ask, and before
+which the next request may not begin, are the times of two files.
 """
 
 import fcntl
@@ -16,7 +17,13 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Final
 
-from streams.errors import IngesterError, ProviderPaused, RateLimited
+from streams.errors import (
+    IngesterError,
+    NodeExhausted,
+    NotOurTurn,
+    OrderCancelled,
+    ProviderPaused,
+)
 from streams.failures import Failure
 
 NAME: Final = ".providers"
@@ -31,23 +38,44 @@ _WAIT_S: Final = 60.0
 class Gate:
     """The way to one provider, shared by the workers of a machine."""
 
-    def __init__(self, node: Path, name: str, connections: int) -> None:
+    def __init__(
+        self,
+        node: Path,
+        name: str,
+        connections: int,
+        per_second: float = 0.0,
+        wait_s: float = _WAIT_S,
+    ) -> None:
+        """The way to a provider.
+
+        Args:
+            node: folder of the machine.
+            name: of the provider.
+            connections: as many as it may have at once.
+            per_second: requests that may begin; 0: as many as there are.
+            wait_s: for a free connection.
+        """
         self._folder = node / NAME / re.sub(r"[^\w.-]", "_", name or "_")
         self._name = name
         self._connections = connections
+        self._per_second = per_second
+        self._wait_s = wait_s
 
     @contextmanager
     def connection(self, cancelled: Event, longest_s: float) -> Iterator[None]:
         """Be one of the connections, when nobody asked to wait and one is free.
 
         Raises:
-            RateLimited: not in time.
+            NotOurTurn: not in time.
+            OrderCancelled: it was told to stop.
         """
         self._wait_until_wanted(cancelled, longest_s)
-        end = time.monotonic() + _WAIT_S
+        end = time.monotonic() + self._wait_s
         while (taken := self._take()) is None:
-            if cancelled.wait(_LOOK_S) or time.monotonic() > end:
-                raise RateLimited(
+            if cancelled.wait(_LOOK_S):
+                raise OrderCancelled("told to stop")
+            if time.monotonic() > end:
+                raise NotOurTurn(
                     f"all {self._connections} connections are in use", _WAIT_S
                 )
         try:
@@ -64,6 +92,27 @@ class Gate:
         finally:
             if taken is not None:
                 os.close(taken)
+
+    def turn(self, cancelled: Event) -> None:
+        """Wait until the next request may begin; asked by who has a connection.
+
+        Raises:
+            OrderCancelled: it was told to stop.
+        """
+        if not self._per_second:
+            return
+        file = self._opened(f"{self._folder}/turn")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            now, after = time.time(), 1 / self._per_second
+            # More cannot wait than have connections: a clock was put back.
+            latest = now + self._connections * after
+            begin = min(max(os.fstat(file).st_mtime, now), latest)
+            os.utime(file, (begin + after, begin + after))
+        finally:
+            os.close(file)
+        if cancelled.wait(begin - now):
+            raise OrderCancelled("told to stop")
 
     def hold(self, seconds: float) -> None:
         """Nobody asks for so long."""
@@ -82,9 +131,9 @@ class Gate:
     def _wait_until_wanted(self, cancelled: Event, longest_s: float) -> None:
         while (seconds := self._held_until() - time.time()) > 0:
             if seconds > longest_s:
-                raise RateLimited(f"asked to wait for {seconds:.0f} s", seconds)
+                raise NotOurTurn(f"asked to wait for {seconds:.0f} s", seconds)
             if cancelled.wait(seconds):
-                raise RateLimited("told to stop", seconds)
+                raise OrderCancelled("told to stop")
 
     def _take(self) -> int | None:
         """The lock of a free connection."""
@@ -111,6 +160,9 @@ class Gate:
 _OF_PROVIDER: Final = frozenset(
     {Failure.TRANSIENT_NET, Failure.AUTH, Failure.RATE_LIMITED, Failure.QUOTA}
 )
+
+# What happened here, and says nothing of the provider at all.
+_OURS: Final = (NodeExhausted, NotOurTurn, OrderCancelled)
 
 _FIRST_PAUSE_S: Final = 15.0
 _LONGEST_PAUSE_S: Final = 600.0
@@ -160,6 +212,8 @@ class Breaker:
 
     def told(self, error: IngesterError | None) -> bool:
         """How a trial ended; None: well. Gives whether that opened it."""
+        if isinstance(error, _OURS):
+            return False
         with self._lock:
             if error is None or error.failure not in _OF_PROVIDER:
                 self._failures, self._until = 0, 0.0

@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,18 @@ class Manners:
     """Connections for one product, if so many are free."""
     part_bytes: int = 32 << 20
     """What one connection is asked for at a time, where files come in parts."""
-    per_second: float = 50.0
-    """Requests begun at one host by this process."""
+    per_second: float = 0.0
+    """Requests for files begun at the provider, by all workers that share
+    `INGESTER_WORKER_DIR`; 0: as many as there are, of a web server 50 by this process.
+    """
     bytes_per_s: float = 0.0
     """Received from the provider by this process; 0: as fast as they come."""
 
 
 USUAL = Manners()
+
+_UNLIMITED: Final = ("per_second", "bytes_per_s")
+"""Of which 0 sets no limit."""
 
 
 def manners_of(options: Mapping[str, str], usual: Manners = USUAL) -> Manners:
@@ -47,7 +52,7 @@ def manners_of(options: Mapping[str, str], usual: Manners = USUAL) -> Manners:
         value = getattr(usual, field.name)
         if field.name in options:
             value = type(value)(options[field.name])
-        if value < 0 or (value == 0 and field.name != "bytes_per_s"):
+        if value < 0 or (value == 0 and field.name not in _UNLIMITED):
             raise ValueError(f"{field.name}: {value:g}, expected a number above 0")
         found[field.name] = value
     return Manners(**found)

@@ -3,7 +3,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,6 +22,7 @@ from streams.errors import (
     CredentialsRefused,
     DamagedProduct,
     NodeExhausted,
+    NotOurTurn,
     OrderCancelled,
     ProviderError,
 )
@@ -37,7 +38,12 @@ class Receiver:
     """Receives files for one order of one provider."""
 
     def __init__(
-        self, gate: Gate, manners: Manners, desk: Desk, needs: Callable[[int], None]
+        self,
+        gate: Gate,
+        manners: Manners,
+        desk: Desk,
+        needs: Callable[[int], None],
+        pace: Pace,
     ) -> None:
         """Receive for one order.
 
@@ -47,6 +53,7 @@ class Receiver:
             desk: is told the progress, and tells to stop.
             needs: is told the size of a file before it is received; keeps room for it,
                 or raises `NodeExhausted`.
+            pace: of the bytes that come from the provider, whatever the order.
         """
         self._gate = gate
         self._manners = manners
@@ -54,7 +61,7 @@ class Receiver:
         self._needs = needs
         self._deadline = time.monotonic() + manners.total_s
         self._counting = Lock()
-        self._bytes = Pace()
+        self._pace = pace
 
     def receive(
         self, source: Source, uri: str, expected: Expected, place: Path
@@ -69,7 +76,7 @@ class Receiver:
         """
         with closing(Partial(place)) as partial:
             received = _File(self, source, uri, expected, partial)
-            self._count(partial.done)
+            self._there(partial.done)
             try:
                 with closing(received):
                     received.get()
@@ -85,6 +92,12 @@ class Receiver:
     def _count(self, received: int) -> None:
         with self._counting:
             self._desk.done_bytes += received
+            self._desk.received_bytes += received
+
+    def _there(self, size: int) -> None:
+        """So many bytes more are there, or fewer, and did not come just now."""
+        with self._counting:
+            self._desk.done_bytes += size
 
     def _may_go_on(self, uri: str) -> None:
         if self._desk.cancelled.is_set():
@@ -120,9 +133,9 @@ class _File:
         self._shown = shown(uri)
         self._expected = expected
         self._partial = partial
-        self._told: dict[str, str] = {}
-        """Checksums that the source tells."""
         self._summing: Summing | None = None
+        self._algorithm = self._wanted = ""
+        """What is computed, and what must come out."""
         self._resumed = partial.begun
 
     def get(self) -> None:
@@ -155,7 +168,8 @@ class _File:
                 # More than ever: a file that changes all the time is no progress.
                 failures = 1 if self._partial.done > best else failures + 1
                 best = max(best, self._partial.done)
-                if error.failure in _AGAIN and error.retry_after_s:
+                asked = error.failure in _AGAIN and not isinstance(error, NotOurTurn)
+                if asked and error.retry_after_s:
                     self._gate.hold(error.retry_after_s)
                 if not self._is_worth_it(error, failures):
                     raise
@@ -195,17 +209,20 @@ class _File:
         if span is None:
             parts = self._manners.parallel > 1
             end = self._manners.part_bytes if parts else None
-            return self._source.open(self._uri, 0, end, "")
+            return self._open(0, end, "")
         end = span.end if span.end >= 0 else None
-        return self._source.open(self._uri, span.at, end, self._partial.tag)
+        return self._open(span.at, end, self._partial.tag)
+
+    def _open(self, start: int, end: int | None, tag: str) -> Opened:
+        self._gate.turn(self._by._desk.cancelled)
+        return self._source.open(self._uri, start, end, tag)
 
     def _placed(self, opened: Opened, span: Span | None) -> Span:
         """The span that the opened bytes belong to."""
         partial = self._partial
-        self._told = dict(opened.sums)
         if span is not None:
             if self._is_same(opened) and opened.start == span.at:
-                self._sum()
+                self._sum(opened.sums)
                 return span
             self._forget()
         if opened.start != 0:
@@ -219,7 +236,7 @@ class _File:
         whole = opened.end in (-1, opened.size)
         part = opened.size if whole else self._manners.part_bytes
         partial.begin(opened.size, opened.tag, max(part, 1))
-        self._sum()
+        self._sum(opened.sums)
         return partial.spans[0]
 
     def _is_same(self, opened: Opened) -> bool:
@@ -227,7 +244,7 @@ class _File:
 
     def _forget(self) -> None:
         """What is there is thrown away."""
-        self._by._count(-self._partial.done)
+        self._by._there(-self._partial.done)
         self.close()
         self._partial.forget()
 
@@ -264,8 +281,7 @@ class _File:
                 span = left.popleft()
             except IndexError:
                 return
-            tag = self._partial.tag
-            opened = self._source.open(self._uri, span.at, span.end, tag)
+            opened = self._open(span.at, span.end, self._partial.tag)
             with closing(opened):
                 if not self._is_same(opened) or opened.start != span.at:
                     raise ProviderError(f"{self._shown}: it has changed meanwhile")
@@ -274,7 +290,8 @@ class _File:
     def _copy(self, opened: Opened, span: Span, stop: Event) -> None:
         """The opened bytes into their span."""
         watch = _Watch(self._manners, self._shown)
-        summing = self._sum()
+        summing = self._summing
+        assert summing is not None
         for block in opened.blocks():
             if stop.is_set():
                 raise _Stopped
@@ -289,7 +306,7 @@ class _File:
             watch.count(len(block))
             self._by._may_go_on(self._uri)
             if self._manners.bytes_per_s:
-                time.sleep(self._by._bytes.turn(self._manners.bytes_per_s / len(block)))
+                time.sleep(self._by._pace.turn(self._manners.bytes_per_s / len(block)))
         if span.end < 0:
             self._partial.end(span)
         self._partial.save()
@@ -312,17 +329,23 @@ class _File:
 
     # -- verifying
 
-    def _sum(self) -> Summing:
-        """What computes the checksum; begins with the first bytes."""
-        if self._summing is None:
-            algorithm, _ = self._expected.best(self._told)
-            self._summing = Summing(self._partial, algorithm)
+    def _sum(self, told: Mapping[str, str]) -> Summing:
+        """What computes the checksum; begins with the first bytes.
+
+        It is the first one that is known of the file: a server need not tell with the
+        rest what it told with the beginning.
+        """
+        if self._summing is None or not self._algorithm:
+            self.close()
+            self._algorithm, self._wanted = self._expected.best(told)
+            self._summing = Summing(self._partial, self._algorithm)
         return self._summing
 
     def _verify(self) -> None:
-        algorithm, wanted = self._expected.best(self._told)
-        digits, size = self._sum().end(), self._partial.size
-        verified(self._shown, self._expected, size, algorithm, digits, wanted)
+        digits, size = self._sum({}).end(), self._partial.size
+        verified(
+            self._shown, self._expected, size, self._algorithm, digits, self._wanted
+        )
 
 
 def _says_little(error: BaseException) -> tuple[int, float]:
