@@ -64,6 +64,7 @@ def fetch(
         mine = replace(errand, name=name, shelf=errand.shelf / name)
         mine.desk.step = f"fetch {name}"
         mine.desk.done_bytes = mine.desk.total_bytes = 0
+        mine.room.clear()
         begin = elapsed_s()
         error = _tried(scene, provider, into, mine, breakers)
         trials.append(_counted(_trial(error, into, mine, elapsed_s() - begin)))
