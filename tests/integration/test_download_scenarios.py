@@ -183,7 +183,15 @@ def test_bytes_are_seen_while_they_come(trade):
         thread.join()
 
 
-SECRETS = ("planted-password", "planted-token", "planted-key", "secret-token-1")
+SECRETS = (
+    "planted-password",
+    "planted-token",
+    "planted-key",
+    "secret-token-1",
+    # In queries alone, which nobody is told to be secrets.
+    "planted-signature",
+    "planted-redirect",
+)
 
 
 def test_scenario_16_no_secret_leaves_the_downloader(system, tmp_path):
@@ -192,9 +200,11 @@ def test_scenario_16_no_secret_leaves_the_downloader(system, tmp_path):
     with web({"S.zip": PRODUCT}) as closed, web() as rude:
         closed.tokens = {"another"}
         for path in ("/planted-token/S.zip", "/basic/S.zip"):
-            rude.redirects[path] = f"{rude.url}/gone?token=planted-token&k=planted-key"
+            rude.redirects[path] = (
+                f"{rude.url}/gone?token=planted-redirect&k=planted-key"
+            )
         rude.answers["/token"] = lambda asked: (401, {"error": str(asked.form)})
-        signed = f"{rude.url}/signed?X-Signature=planted-key"
+        signed = f"{rude.url}/signed?X-Signature=planted-signature"
         names = "url:token,url:basic,url:oauth,url:link,s3:keys"
         settings = {
             "downloader_providers": names,

@@ -417,6 +417,37 @@ def test_wrong_password_is_no_fault_of_the_product(origin, into, tmp_path):
     assert "wrong" not in str(caught.value)
 
 
+OAUTH = {"client_id": "c", "user": "me", "password": "planted-password"}
+
+
+@pytest.mark.parametrize("answer", [(503, {}), (500, {}), (200, {"odd": 1})])
+def test_server_of_tokens_that_fails_may_come_back(answer, origin, into, tmp_path):
+    """F27: it says nothing of our credentials, nor of the product."""
+    with web() as tokens:
+        tokens.answers["/tokens"] = lambda asked: answer
+        one = provider(origin, token_url=f"{tokens.url}/tokens", **OAUTH)
+        with pytest.raises(ProviderError) as caught:
+            one.fetch(SCENE, into, errand(tmp_path))
+        assert caught.value.failure is Failure.TRANSIENT_NET
+        assert len(tokens.asked) == 5
+        good = {"access_token": "secret-token-9", "expires_in": 600}
+        tokens.answers["/tokens"] = lambda asked: good
+        one.fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {"P.bin": BODY}
+    assert {a.authorization for a in origin.asked} == {"Bearer secret-token-9"}
+
+
+def test_server_of_tokens_that_is_gone_may_come_back(origin, into, tmp_path):
+    """F27."""
+    with web() as tokens:
+        gone = f"{tokens.url}/token"
+    one = provider(origin, token_url=gone, **OAUTH)
+    with pytest.raises(ProviderError) as caught:
+        one.fetch(SCENE, into, errand(tmp_path))
+    assert caught.value.failure is Failure.TRANSIENT_NET
+    assert origin.asked == []
+
+
 # -- some files of an archive
 
 

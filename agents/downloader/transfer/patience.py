@@ -34,25 +34,23 @@ class Patience:
         """
         longest_s, failures = self._manners.longest_pause_s, 0
         while True:
-            try:
-                with self._gate.connection(self._desk.cancelled, longest_s):
+            # Beyond the `try`: waiting for a connection is no word of the provider.
+            with self._gate.connection(self._desk.cancelled, longest_s):
+                try:
                     return question()
-            except ProviderError as error:
-                failures += 1
-                self.wait(error, failures)
+                except ProviderError as error:
+                    failed = error
+            failures += 1
+            self._wait(failed, failures)
 
-    def wait(self, error: ProviderError, failures: int) -> None:
-        """Wait before it is asked again, after so many failures in a row.
-
-        Raises:
-            OrderCancelled: it was told to stop.
-            ProviderError: the error, when asking again is of no use.
-        """
+    def _wait(self, error: ProviderError, failures: int) -> None:
+        """Wait before it is asked again, after so many failures in a row."""
         longest_s, asked_s = self._manners.longest_pause_s, error.retry_after_s
-        if error.failure in AGAIN and asked_s:
+        if error.failure not in AGAIN:
+            raise error
+        if asked_s:
             self._gate.hold(asked_s)
-        late = failures >= self._manners.tries or asked_s > longest_s
-        if error.failure not in AGAIN or late:
+        if failures >= self._manners.tries or asked_s > longest_s:
             raise error
         if self._desk.cancelled.wait(pause(failures, longest_s, asked_s)):
             raise OrderCancelled("told to stop") from error
