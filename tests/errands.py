@@ -26,13 +26,13 @@ QUICK = {
 
 def errand(folder: Path, name: str = "p", task: str = "t", **changes: object) -> Errand:
     """An errand whose shelf and node are below a folder."""
-    node = folder / "node"
+    node, desk = folder / "node", Desk()
     values = {
         "area": "demo",
-        "desk": Desk(),
+        "desk": desk,
         "shelf": node / ".kept" / task / name,
         "node": node,
-        "room": Room(),
+        "room": Room().promise(folder, lambda: desk.done_bytes),
         "name": name,
     }
     return Errand(**{**values, **changes})

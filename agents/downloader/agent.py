@@ -10,7 +10,7 @@ from agents.downloader.download import Downloading
 from agents.settings import Settings
 from agents.worker.door import run_worker, worker_name
 from agents.worker.equipment import open_stores
-from agents.worker.shelf import sweep
+from agents.worker.shelf import Sweeper
 from agents.worker.workdir import Workshop
 from streams.orders import DownloadOrder
 from streams.topics import DOWNLOADS
@@ -22,7 +22,7 @@ _KEPT_S = 3 * 24 * 3600.0
 def run(settings: Settings) -> None:
     """Download until told to stop."""
     workshop = Workshop(settings.worker_dir, "downloader")
-    sweep(settings.worker_dir, _KEPT_S)
+    sweeper = Sweeper(settings.worker_dir, _KEPT_S)
     trade = Downloading(
         worker=worker_name(),
         providers=plugins.make_all("provider", settings.downloader_providers),
@@ -44,5 +44,6 @@ def run(settings: Settings) -> None:
         trade,
         settings,
         parallel=settings.worker_parallel,
+        turned=sweeper.turn,
     )
     workshop.close()

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -35,7 +36,7 @@ from agents.worker.outputs.provenance import origin_of
 from agents.worker.reply import reply
 from agents.worker.room import Room
 from agents.worker.secrets import clean
-from agents.worker.shelf import shelf_of
+from agents.worker.shelf import clear, shelf_of
 from agents.worker.steplog import StepLog, kept_log
 from agents.worker.store import ObjectStore
 from agents.worker.workdir import Workshop
@@ -83,6 +84,7 @@ class Downloading:
             done = self._download(m, desk)
             if any(delivery.layers for delivery in done.deliveries):
                 done = manifest.record(self.store, uri, done)
+        clear(shelf_of(self.workshop.node, m.task))
         _LOG.info(
             f"downloaded {m.scene.name} from {done.provider}",
             action="product_downloaded",
@@ -129,10 +131,11 @@ class Downloading:
         node = self.workshop.node
         with (
             self.workshop.folder() as folder,
+            closing(self.room.promise(folder, lambda: desk.done_bytes)) as room,
             kept_log(folder, uri_of, self.store, desk) as said,
         ):
             desk.step = "fetch"
-            errand = Errand(m.area, desk, shelf_of(node, m.task), node, self.room)
+            errand = Errand(m.area, desk, shelf_of(node, m.task), node, room)
             product, trials = fetch(
                 m.scene, self.providers, folder, time.monotonic, errand, self.breakers
             )

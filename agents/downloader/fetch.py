@@ -65,6 +65,7 @@ def fetch(
         desk = mine.desk
         desk.done_bytes = desk.total_bytes = desk.received_bytes = 0
         desk.step = f"fetch {name}"
+        mine.room.clear()
         begin = elapsed_s()
         error = _tried(scene, provider, into, mine, breakers)
         trials.append(_counted(_trial(error, into, mine, elapsed_s() - begin)))

@@ -3,12 +3,13 @@
 
 import zipfile
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from agents.downloader.source import Source
-from agents.worker.archive import unpack_members
+from agents.downloader.transfer.patience import Patience
+from agents.worker.archive import members, unpack_members
 from agents.worker.ranges import shown
 from agents.worker.remotefile import RemoteFile
 from streams.errors import DamagedProduct, ProductNotFound, ProviderError
@@ -21,24 +22,18 @@ _UNREADABLE: Final = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, OS
 
 
 class SourceRanges:
-    """The `Ranges` of a source, each read through the provider's gate."""
+    """The `Ranges` of a source, each asked for with patience."""
 
     def __init__(
-        self,
-        source: Source,
-        connection: Callable[[], AbstractContextManager[None]],
-        count: Callable[[int], None],
+        self, source: Source, patience: Patience, count: Callable[[int], None]
     ) -> None:
         self._source = source
-        self._connection = connection
+        self._patience = patience
         self._count = count
 
     def tail(self, uri: str, length: int) -> tuple[bytes, int]:
         """See `Ranges.tail`; two requests."""
-        with self._connection(), closing(self._source.open(uri, 0, 1, "")) as opened:
-            size = opened.size
-            if size < 0 or opened.end not in (1, size):
-                raise DamagedProduct(f"{shown(uri)}: it cannot be read in parts")
+        size = self._patience.ask(lambda: self._size(uri))
         length = min(length, size)
         return self.read(uri, size - length, length), size
 
@@ -46,16 +41,24 @@ class SourceRanges:
         """See `Ranges.read`."""
         if not length:
             return b""
+        content = self._patience.ask(lambda: self._read(uri, start, length))
+        self._count(length)
+        return content
+
+    def _size(self, uri: str) -> int:
+        with closing(self._source.open(uri, 0, 1, "")) as opened:
+            size = opened.size
+            if size < 0 or opened.end not in (1, size):
+                raise DamagedProduct(f"{shown(uri)}: it cannot be read in parts")
+            return size
+
+    def _read(self, uri: str, start: int, length: int) -> bytes:
         content = bytearray()
-        with (
-            self._connection(),
-            closing(self._source.open(uri, start, start + length, "")) as opened,
-        ):
+        with closing(self._source.open(uri, start, start + length, "")) as opened:
             if opened.start != start:
                 raise DamagedProduct(f"{shown(uri)}: it cannot be read in parts")
             for block in opened.blocks():
                 content += block
-                self._count(len(block))
                 if len(content) >= length:
                     break
         if len(content) != length:
@@ -66,14 +69,26 @@ class SourceRanges:
 
 
 def fetch_members(
-    ranges: SourceRanges, uri: str, wanted: Sequence[str], into: Path
+    ranges: SourceRanges,
+    uri: str,
+    wanted: Sequence[str],
+    into: Path,
+    needs: Callable[[int], None],
 ) -> None:
     """Unpack the wanted files of a zip: its directory and these are all that is read.
 
+    Args:
+        ranges: read it.
+        uri: of the zip.
+        wanted: patterns of paths, as `annotation/*.xml`.
+        into: a folder that exists.
+        needs: is told the size of the files before they are read; keeps room for them,
+            or raises `NodeExhausted`.
+
     Raises:
         ProductNotFound: none of them is in it.
-        DamagedProduct: it is no zip, or cannot be read in parts.
-        ProviderError: as `Source`.
+        DamagedProduct: it is no zip, or cannot be read in parts, or means harm.
+        ProviderError: as `Source`, after all tries.
     """
     remote = RemoteFile(ranges, uri)
     try:
@@ -84,8 +99,11 @@ def fetch_members(
     def ahead(entry: zipfile.ZipInfo) -> None:
         start = entry.header_offset
         header = _HEADER + len(entry.filename.encode()) + _EXTRA
-        remote.fetch(start, start + header + entry.compress_size)
+        remote.follow(start, start + header + entry.compress_size)
 
     with zipped:
-        if not unpack_members(zipped, into, wanted, ahead):
+        entries = members(zipped, remote.size, wanted)
+        if not entries:
             raise ProductNotFound(f"{shown(uri)}: no {' '.join(wanted)} in it")
+        needs(sum(entry.file_size for entry in entries))
+        unpack_members(zipped, remote.size, into, entries, ahead)

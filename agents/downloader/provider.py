@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agents.worker.desk import Desk
-from agents.worker.room import Room
+from agents.worker.room import Promise
 from streams.model import Scene
 
 
@@ -22,8 +22,8 @@ class Errand:
     """For what was received when it failed: the next attempt finds it. Not made yet."""
     node: Path
     """Shared by all workers of this machine. Not made yet."""
-    room: Room
-    """The disk, shared with the worker's other orders."""
+    room: Promise
+    """On the disk, for this order, until what was made of the product is stored."""
     name: str = ""
     """The provider's own name in the settings."""
 

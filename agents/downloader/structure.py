@@ -26,6 +26,9 @@ _LANDSAT_NAME: Final = re.compile(
     r"L([COT])0[89]_(L[12])(..)_\d{6}_\d{8}_\d{8}_(\d\d)_"
 )
 
+# Products under the long names of before December 2016 have other files.
+_COMPACT: Final = re.compile(r"S2._MSIL")
+
 
 def check(scene: Scene, folder: Path) -> None:
     """Check a product against its own list of files.
@@ -61,7 +64,7 @@ def _sentinel1(scene: Scene, folder: Path) -> Iterator[str]:
 
 def _sentinel2(scene: Scene, folder: Path) -> Iterator[str]:
     """Every band that the product's metadata names."""
-    if not scene.name.startswith("S2"):
+    if not _COMPACT.match(scene.name):
         return
     level = "MTD_MSIL2A.xml" if "_MSIL2A_" in scene.name else "MTD_MSIL1C.xml"
     root = _above(folder, level)

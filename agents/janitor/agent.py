@@ -47,6 +47,7 @@ def run(settings: Settings) -> None:
         sink=Writer(kafka),
         clock=lambda: datetime.now(UTC),
         stopping=stopping,
+        beat=pulse.beat,
     )
     reader = GroupReader(
         kafka,
@@ -82,7 +83,7 @@ def _expire_inventories(cleaning: Cleaning, settings: Settings) -> None:
     before = datetime.now(UTC) - timedelta(days=settings.janitor_inventories_days)
     prefix = f"{settings.storage_uri.rstrip('/')}/{INVENTORIES}/"
     try:
-        number = expire(cleaning.store, prefix, before, cleaning.policy)
+        number = expire(cleaning.store, prefix, before, cleaning.policy, cleaning.beat)
     except StoreError as error:
         _LOG.warning(str(error), action="store_away")
     else:

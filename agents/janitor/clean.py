@@ -40,7 +40,8 @@ _DELETED = Counter(
 # Each deletion waits for the store, not for us.
 _AT_ONCE = 16
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+# Shorter than the time after which a pulse has stopped.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 
 # What follows the root: AREA/SCENE/tiles/TILE/ATTEMPT/NAME.
 _OBJECT = re.compile(r"/[^/]+/[^/]+/tiles/[^/]+/[dp][0-9]+/(?P<name>[^/]+)")
@@ -73,6 +74,9 @@ class Cleaning:
     sink: Sink
     clock: Callable[[], datetime]
     stopping: threading.Event
+    beat: Callable[[], None] = lambda: None
+    """Called before each deletion, also of one that is tried again: the store may be
+    away for long, and the janitor lives."""
 
     def handle(self, records: Sequence[Record]) -> None:
         """Deal with records; returns when all that they led to is acknowledged.
@@ -147,6 +151,7 @@ class Cleaning:
         """
         pause_s = _FIRST_PAUSE_S
         while True:
+            self.beat()
             try:
                 return self.store.delete(uri)
             except StoreUnavailable as error:
@@ -182,12 +187,35 @@ def check_uri(released: LayerReleased, roots: Iterable[str]) -> None:
     )
 
 
-def expire(store: ObjectStore, prefix: str, before: datetime, policy: Policy) -> int:
-    """Remove objects below a prefix that were made before an instant; how many."""
+def expire(
+    store: ObjectStore,
+    prefix: str,
+    before: datetime,
+    policy: Policy,
+    beat: Callable[[], None] = lambda: None,
+) -> int:
+    """Remove objects below a prefix that were made before an instant.
+
+    Args:
+        store: has them.
+        prefix: of their URIs.
+        before: when they must have been made.
+        policy: whether they are removed at all.
+        beat: called between two objects.
+
+    Returns:
+        How many were removed.
+    """
+    if policy is Policy.KEEP:
+        return 0
     old = [uri for uri, _, at in store.list(prefix) if at < before]
-    if policy is Policy.DELETE:
+    if policy is Policy.DRY_RUN:
         for uri in old:
-            store.delete(uri)
+            _LOG.info(f"would delete {uri}", action="inventory_left")
+        return 0
+    for uri in old:
+        store.delete(uri)
+        beat()
     return len(old)
 
 

@@ -13,6 +13,7 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -57,8 +58,13 @@ class Limits:
     total_bytes: int = 64 << 30
     """All entries together, unpacked. The largest Sentinel-1 product has 8 GB."""
     ratio: float = 200
-    """Unpacked over packed size of one entry of more than a megabyte."""
+    """Unpacked over packed size: of the archive, and of each entry of a zip; what has a
+    megabyte at most may grow as it likes."""
     entries: int = 100_000
+
+    def of(self, packed: int) -> int:
+        """Bytes that an archive of this size may grow to."""
+        return min(self.total_bytes, max(int(self.ratio * packed), _BLOCK))
 
 
 def pack(archive: Path, folder: Path, names: Sequence[str]) -> None:
@@ -85,15 +91,8 @@ def unpack(archive: Path, into: Path, limits: Limits | None = None) -> None:
             outside the folder, is a link or comes twice, or it grows beyond the limits.
     """
     with TemporaryDirectory(dir=into, prefix=".unpacking-") as aside:
-        try:
-            with archive.open("rb") as opened:
-                _unpack(opened, Path(aside), limits or Limits())
-        except _UNREADABLE as error:
-            raise DamagedProduct(f"archive '{archive.name}': {error}") from error
-        except OSError as error:
-            if error.errno not in _DAMAGE:
-                raise
-            raise DamagedProduct(f"archive '{archive.name}': {error}") from error
+        with _reading(f"archive '{archive.name}'"), archive.open("rb") as opened:
+            _unpack(opened, Path(aside), limits or Limits())
         for entry in Path(aside).iterdir():
             if (into / entry.name).exists():
                 raise DamagedProduct(
@@ -103,38 +102,66 @@ def unpack(archive: Path, into: Path, limits: Limits | None = None) -> None:
             entry.rename(into / entry.name)
 
 
+def members(
+    zipped: zipfile.ZipFile, packed: int, wanted: Sequence[str]
+) -> list[zipfile.ZipInfo]:
+    """The files of an archive that match patterns.
+
+    Args:
+        zipped: opened, from wherever it is.
+        packed: size of the archive.
+        wanted: patterns of paths, as `annotation/*.xml`, compared from the right.
+
+    Raises:
+        DamagedProduct: it has too many entries, or says that they are too large.
+    """
+    limits = Limits()
+    with _reading("archive"):
+        found = [
+            entry
+            for entry in _entries(zipped, limits)
+            if not entry.is_dir()
+            and any(PurePosixPath(entry.filename).match(p) for p in wanted)
+        ]
+        if sum(entry.file_size for entry in found) > limits.of(packed):
+            raise zipfile.BadZipFile("it grows beyond the limit")
+    return found
+
+
 def unpack_members(
     zipped: zipfile.ZipFile,
+    packed: int,
     into: Path,
-    wanted: Sequence[str],
+    entries: Sequence[zipfile.ZipInfo],
     before: Callable[[zipfile.ZipInfo], None],
-) -> int:
+) -> None:
     """Unpack some entries of an archive, with the care that `unpack` takes.
 
     Args:
         zipped: opened, from wherever it is.
+        packed: size of the archive.
         into: a folder that exists.
-        wanted: patterns of paths, as `annotation/*.xml`, compared from the right.
+        entries: of `members`.
         before: told each entry before it is read.
-
-    Returns:
-        How many there were.
 
     Raises:
         DamagedProduct: as `unpack`.
     """
-    seen: set[str] = set()
-    limits = Limits()
+    with _reading("archive"):
+        _extract(zipped, entries, packed, into, Limits(), before)
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Whatever an archive is that cannot be read, it is damaged."""
     try:
-        for entry in zipped.infolist():
-            path = PurePosixPath(entry.filename)
-            if not entry.is_dir() and any(path.match(p) for p in wanted):
-                _check(entry, seen, limits)
-                before(entry)
-                _write(zipped, entry, into, limits.total_bytes)
+        yield
     except _UNREADABLE as error:
-        raise DamagedProduct(f"archive: {error}") from error
-    return len(seen)
+        raise DamagedProduct(f"{what}: {error}") from error
+    except OSError as error:
+        if error.errno not in _DAMAGE:
+            raise
+        raise DamagedProduct(f"{what}: {error}") from error
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -169,7 +196,10 @@ def _unpack(archive: BinaryIO, into: Path, limits: Limits) -> None:
         _extract_tar(archive, packed, into, limits)
     else:
         with zipfile.ZipFile(archive) as zipped:
-            _extract(zipped, into, limits)
+            entries = _entries(zipped, limits)
+            if not entries:
+                raise zipfile.BadZipFile("it is empty")
+            _extract(zipped, entries, packed, into, limits)
 
 
 # How a compressed tar begins, and what reads it: `tarfile` itself would not compare the
@@ -207,7 +237,7 @@ _HEADER: Final = 1 << 20
 
 def _extract_tar(archive: IO[bytes], packed: int, into: Path, limits: Limits) -> None:
     """Unpack a tar as it is read, once."""
-    left = min(limits.total_bytes, max(int(limits.ratio * packed), _BLOCK))
+    left = limits.of(packed)
     bounded = _Bounded(archive, left + limits.entries * _ENTRY)
     seen: set[str] = set()
     count = 0
@@ -255,19 +285,30 @@ def _check_end(tar: tarfile.TarFile) -> None:
         raise zipfile.BadZipFile("it is cut off")
 
 
-def _extract(zipped: zipfile.ZipFile, into: Path, limits: Limits) -> None:
+def _entries(zipped: zipfile.ZipFile, limits: Limits) -> list[zipfile.ZipInfo]:
     entries = zipped.infolist()
-    if not entries:
-        raise zipfile.BadZipFile("it is empty")
     if len(entries) > limits.entries:
         raise zipfile.BadZipFile(f"more than {limits.entries} entries")
-    left = limits.total_bytes
+    return entries
+
+
+def _extract(
+    zipped: zipfile.ZipFile,
+    entries: Sequence[zipfile.ZipInfo],
+    packed: int,
+    into: Path,
+    limits: Limits,
+    before: Callable[[zipfile.ZipInfo], None] = lambda entry: None,
+) -> None:
+    """Unpack entries of a zip."""
+    left = limits.of(packed)
     seen: set[str] = set()
     for entry in entries:
         _check(entry, seen, limits)
         if entry.is_dir():
             (into / entry.filename).mkdir(parents=True, exist_ok=True)
         else:
+            before(entry)
             left -= _write(zipped, entry, into, left)
 
 

@@ -44,10 +44,19 @@ def run_worker(
     settings: Settings,
     *,
     parallel: int = 1,
+    turned: Callable[[], None] = lambda: None,
 ) -> None:
-    """Carry out the orders of a topic until told to stop (SIGTERM, SIGINT)."""
+    """Carry out the orders of a topic until told to stop (SIGTERM, SIGINT).
+
+    `turned` is called again and again meanwhile; it must be quick.
+    """
     pulse = Pulse()
-    worker = _worker(name, message, topic, trade, settings, parallel, pulse.beat)
+
+    def turn() -> None:
+        pulse.beat()
+        turned()
+
+    worker = _worker(name, message, topic, trade, settings, parallel, turn)
     serve(settings.health_listen, pulse)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())

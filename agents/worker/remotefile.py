@@ -14,6 +14,9 @@ _TAIL = 32 << 10
 # archive with very many entries.
 _BLOCK = 64 << 10
 
+# What is fetched at a time of bytes that are read from their start on.
+_PIECE = 8 << 20
+
 
 class RemoteFile(io.RawIOBase):
     """Seekable and readable; fetches what is read, and what it is told ahead."""
@@ -26,12 +29,22 @@ class RemoteFile(io.RawIOBase):
         self._pieces = {self.size - len(tail): tail}
         self._position = 0
         self._left = LARGEST * 2
+        self._follows = 0
 
     def fetch(self, start: int, end: int) -> None:
         """Get these bytes in one request, for reads to come; drops earlier ones."""
         start, end = max(start, 0), min(end, self.size)
         if self._piece(start, end) is None and start < end:
             self._keep(start, end)
+
+    def follow(self, start: int, end: int) -> None:
+        """These bytes will be read in their order, however many they are.
+
+        They are fetched some megabytes at a time.
+        """
+        end = min(end, self.size)
+        self._left += max(end - start, 0)
+        self._follows = end
 
     def readable(self) -> bool:
         """Yes."""
@@ -60,9 +73,10 @@ class RemoteFile(io.RawIOBase):
             return b""
         piece = self._piece(self._position, end)
         if piece is None:
-            self._keep(
-                self._position, min(max(end, self._position + _BLOCK), self.size)
-            )
+            ahead = self._position + _BLOCK
+            if self._position < self._follows:
+                ahead = min(self._position + _PIECE, self._follows)
+            self._keep(self._position, min(max(ahead, end), self.size))
             piece = self._piece(self._position, end)
         assert piece is not None
         start, content = piece
@@ -78,9 +92,18 @@ class RemoteFile(io.RawIOBase):
         return None
 
     def _keep(self, start: int, end: int) -> None:
-        self._left -= end - start
+        held = self._held(start)
+        begin = start + len(held)
+        self._left -= end - begin
         if self._left < 0:
             raise DamagedProduct(f"{shown(self._uri)}: too much of it had to be read")
-        content = self._ranges.read(self._uri, start, end - start)
+        content = held + self._ranges.read(self._uri, begin, end - begin)
         tail = max(self._pieces)
         self._pieces = {start: content, tail: self._pieces[tail]}
+
+    def _held(self, start: int) -> bytes:
+        """What is there from a byte on."""
+        for begin, content in self._pieces.items():
+            if begin <= start < begin + len(content):
+                return content[start - begin :]
+        return b""

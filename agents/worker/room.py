@@ -2,8 +2,7 @@
 """Room on the disk, promised before it is used: orders that run at once share it."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -14,17 +13,50 @@ from streams.errors import NodeExhausted
 _MARGIN = 64 << 20
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Promise:
-    """Bytes promised to one order, and how many of them are on the disk already."""
+    """Bytes kept free for one order, until it is closed."""
 
-    promised: int
-    used: int = 0
+    _room: "Room"
+    _folder: Path
+    _received: Callable[[], int]
+    _promised: int = 0
+    _made: int = 0
 
     @property
     def open(self) -> int:
         """Bytes that the disk must still take."""
-        return max(self.promised - self.used, 0)
+        return max(self._promised - self._received() - self._made, 0)
+
+    def need(self, size: int, margin: int = _MARGIN) -> None:
+        """Keep so many bytes more free.
+
+        Raises:
+            NodeExhausted: they are not there.
+        """
+        with self._room._lock:
+            disk = os.statvfs(self._folder)
+            free = disk.f_bavail * disk.f_frsize
+            taken, before = self._room._taken(), self.open
+            self._promised += size
+            if free - taken - margin < self.open - before:
+                self._promised -= size
+                raise NodeExhausted(
+                    f"{size} bytes needed, {free} free, {taken} of them promised"
+                )
+
+    def made(self, size: int) -> None:
+        """So many bytes are on the disk that were made of what was received."""
+        self._made += size
+
+    def clear(self) -> None:
+        """Nothing is needed any more: it is tried in another way."""
+        self._promised = self._made = 0
+
+    def close(self) -> None:
+        """The order has ended."""
+        with self._room._lock:
+            self._room._promises.remove(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +66,18 @@ class Room:
     _promises: list[Promise] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
-    @contextmanager
-    def promise(
-        self, folder: Path, size: int, margin: int = _MARGIN
-    ) -> Iterator[Promise]:
-        """Keep so many bytes free below a folder until the block ends.
+    def promise(self, folder: Path, received: Callable[[], int]) -> Promise:
+        """A promise of nothing yet; closed by the caller.
 
-        Raises:
-            NodeExhausted: they are not there.
+        Args:
+            folder: on the disk.
+            received: says how many of the promised bytes have come; they are on the
+                disk, and not free any more.
         """
-        made = Promise(0)
+        promise = Promise(self, folder, received)
         with self._lock:
-            self._promises.append(made)
-        try:
-            self.extend(made, folder, size, margin)
-            yield made
-        finally:
-            with self._lock:
-                # By identity: equal promises are of different orders.
-                self._promises[:] = [p for p in self._promises if p is not made]
+            self._promises.append(promise)
+        return promise
 
-    def extend(
-        self, promise: Promise, folder: Path, size: int, margin: int = _MARGIN
-    ) -> None:
-        """Keep so many bytes more free, as long as a promise lasts.
-
-        Raises:
-            NodeExhausted: they are not there.
-        """
-        with self._lock:
-            disk = os.statvfs(folder)
-            free = disk.f_bavail * disk.f_frsize
-            taken = sum(promise.open for promise in self._promises)
-            if free - taken - margin < size:
-                raise NodeExhausted(
-                    f"{size} bytes needed, {free} free, {taken} of them promised"
-                )
-            promise.promised += size
+    def _taken(self) -> int:
+        return sum(promise.open for promise in self._promises)

@@ -34,6 +34,7 @@ class ObjectStore(Protocol):
 
         Raises:
             ObjectNotFound: there is none.
+            NodeExhausted: the disk of the file is full.
         """
         ...
 

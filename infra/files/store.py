@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from infra.files.digest import measured
+from infra.files.disk import disk
 from streams.errors import (
     InvalidRequest,
     ObjectConflict,
@@ -19,9 +21,11 @@ from streams.errors import (
 
 SCHEME = "file://"
 
-# Folders in which objects are written before they are linked to their names. One may
-# be left by a process that was killed; `list` does not see it.
+# Folders in which objects are written before they are linked to their names. `list`
+# does not see one until it is so old that a process must have left it that was killed:
+# then what is in it is found with the orphans, and can be removed with them.
 ASIDE = ".part-"
+_LEFT_S = 24 * 3600.0
 
 _EXPECTED = "expected an absolute path or file:///path"
 
@@ -56,7 +60,7 @@ class FileStore:
         source = path_of(uri)
         with TemporaryDirectory(dir=target.parent, prefix=ASIDE) as folder:
             part = Path(folder, "object")
-            with _border(uri):
+            with _border(uri), disk(target.parent):
                 if not source.is_file():
                     raise ObjectNotFound(f"{uri}: no file there")
                 shutil.copyfile(source, part)
@@ -169,5 +173,12 @@ def _files(folder: str) -> Iterator[tuple[str, os.stat_result]]:
                 # Deleted since the folder was read: no object any more.
                 with suppress(FileNotFoundError):
                     yield entry.path, entry.stat()
-            elif not entry.name.startswith(ASIDE):
+            elif not entry.name.startswith(ASIDE) or _is_left(entry):
                 yield from _files(entry.path)
+
+
+def _is_left(folder: os.DirEntry[str]) -> bool:
+    """Does nobody write in a folder any more?"""
+    with suppress(FileNotFoundError):
+        return time.time() - folder.stat().st_mtime > _LEFT_S
+    return False

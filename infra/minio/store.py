@@ -17,6 +17,7 @@ from minio.datatypes import Object
 from minio.error import S3Error
 
 from infra.files.digest import measured
+from infra.files.disk import disk
 from infra.minio.client import border, connect
 from streams.errors import (
     InvalidRequest,
@@ -87,7 +88,7 @@ class S3Store:
         digest = hashlib.sha256()
         with TemporaryDirectory(dir=target.parent, prefix=".part-") as folder:
             part = Path(folder, "object")
-            with border(uri), part.open("xb") as file:
+            with border(uri), disk(target.parent), part.open("xb") as file:
                 for block in self._blocks(place, found):
                     file.write(block)
                     digest.update(block)

@@ -9,6 +9,7 @@ import hashlib
 import os
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,7 @@ from streams.errors import (
     StoreUnavailable,
 )
 from tests.cable import Cable
+from tests.disks import run_on_a_disk
 from tests.system import wait_for
 
 OUTSIDE = {
@@ -446,6 +448,39 @@ def test_what_a_killed_writer_left_is_no_object(source, tmp_path):
     FileStore().put(f"{tmp_path}/store/a", source(b"x"))
     found = [uri for uri, _, _ in FileStore().list(f"{tmp_path}/store")]
     assert found == [f"{tmp_path}/store/a"]
+
+
+def test_what_a_killed_writer_left_is_found_when_it_is_old(source, tmp_path):
+    left = tmp_path / "store/.part-dead"
+    left.mkdir(parents=True)
+    (left / "object").write_bytes(b"half")
+    yesterday = time.time() - 25 * 3600
+    os.utime(left, (yesterday, yesterday))
+    found = [uri for uri, _, _ in FileStore().list(f"{tmp_path}/store")]
+    assert found == [f"{left}/object"]
+    assert FileStore().delete(found[0])
+    assert list(FileStore().list(f"{tmp_path}/store")) == []
+
+
+COPIED = """
+import sys
+from pathlib import Path
+from infra.files.store import FileStore
+from streams.errors import NodeExhausted
+try:
+    FileStore().get(sys.argv[1], Path(sys.argv[2], "copy"))
+except NodeExhausted as error:
+    print(error.failure, list(Path(sys.argv[2]).iterdir()))
+"""
+
+
+def test_disk_that_is_full_while_copying_is_the_nodes_failure(source, tmp_path):
+    """F11: the store is well."""
+    small = tmp_path / "small"
+    small.mkdir()
+    uri = f"{tmp_path}/store/a"
+    FileStore().put(uri, source(bytes(2 << 20)))
+    assert run_on_a_disk(1, small, COPIED, uri, small) == "NODE_RESOURCE []"
 
 
 def test_folder_that_cannot_be_made_is_named(source, tmp_path):

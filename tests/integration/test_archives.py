@@ -91,6 +91,7 @@ HARMS = {
     "file as a folder": beside("S.SAFE/a/b"),
     "bomb": beside("S.SAFE/bomb", bytes(30 << 20)),
     "many bombs": [(f"S.SAFE/{n}", bytes(2 << 20), "") for n in range(15)],
+    "many small bombs": [(f"S.SAFE/{n}", bytes(1 << 20), "") for n in range(30)],
     "empty": [],
 }
 
@@ -251,3 +252,15 @@ def test_next_provider_delivers_what_the_first_one_has_damaged(trade, tmp_path):
         done = carried_out(one, an_order()).message
     assert [trial.failure for trial in done.trials] == [Failure.INTEGRITY, None]
     assert product_of(done) == GOOD
+
+
+def test_task_that_is_done_leaves_nothing_on_any_shelf(trade, tmp_path):
+    """What a provider began that did not deliver is of no more use."""
+    with web({"S.zip": good(".zip")}) as slow, web({"S.zip": good(".zip")}) as fine:
+        slow.faults = ["cut 0.5", *["503"] * 50]
+        one = trade(url.make({"urls": f"{slow.url}/S.zip", **QUICK}))
+        failed(one, an_order())
+        assert list((tmp_path / "work/.kept").rglob("*.body"))
+        one.providers["q"] = url.make({"urls": f"{fine.url}/S.zip", **QUICK})
+        carried_out(one, an_order())
+    assert of_product(tmp_path) == []

@@ -34,8 +34,10 @@ except NodeExhausted as error:
 
 def test_disk_that_is_full_while_unpacking_is_the_nodes_failure(tmp_path):
     """F11: nothing half unpacked is left, and what was received is not lost."""
-    # There seems to be room: a kilobyte each as they come, a megabyte each on the disk.
-    product = archive({f"P.SAFE/{n}": bytes(1 << 20) for n in range(120)}, packed=True)
+    # There seems to be room: 11 kB each as they come, a megabyte each on the disk, of
+    # which an archive may make 200 times its size.
+    entry = content(10_000) + bytes((1 << 20) - 10_000)
+    product = archive({f"P.SAFE/{n}": entry for n in range(120)}, packed=True)
     small = tmp_path / "small"
     small.mkdir()
     with web({"P.zip": product}) as origin:

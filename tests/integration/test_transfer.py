@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from agents.downloader.fetch import fetch
 from agents.downloader.providers import url
 from agents.downloader.transfer.gate import Breakers
+from agents.worker.room import Room
 from streams.errors import (
     AccessDenied,
     CredentialsRefused,
@@ -376,6 +377,31 @@ def test_product_without_room_is_refused_before_it_is_received(origin, into, tmp
     assert origin.asked == []
 
 
+def errand_without_room(folder):
+    """Another order of the worker takes what room there is."""
+    room, disk = Room(), os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    room.promise(folder, lambda: 0).need(free, margin=-(1 << 30))
+    return errand(folder, room=room.promise(folder, lambda: 0))
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_product_that_is_gone_on_with_needs_room_too(whole, origin, into, tmp_path):
+    """F10: nobody said how large it is but the server, to an earlier attempt."""
+    origin.faults = [] if whole else ["cut 0.5", *["503"] * 9]
+    one = provider(origin, parallel="1")
+    first = errand(tmp_path)
+    if whole:
+        (into / "P.bin").mkdir()  # it cannot be put in its place
+    with pytest.raises((ProviderError, OSError)):
+        one.fetch(SCENE, into, first)
+    origin.faults, origin.asked = [], []
+    here = errand_without_room(tmp_path)
+    with pytest.raises(NodeExhausted, match="200000 bytes needed"):
+        one.fetch(SCENE, into, here)
+    assert origin.asked == []
+
+
 def test_account_has_no_more_connections_than_allowed(origin, tmp_path):
     """Scenario 14, F2: fifty orders, three workers of one machine, four connections."""
     origin.pace_s = 0.02
@@ -398,6 +424,7 @@ KILLED = """
 import sys, json
 from pathlib import Path
 from agents.downloader.providers import url
+from agents.worker.room import Room
 from tests.errands import SCENE, errand
 folder = Path(sys.argv[1])
 (folder / "first").mkdir()
@@ -487,6 +514,37 @@ def test_wrong_password_is_no_fault_of_the_product(origin, into, tmp_path):
     assert "wrong" not in str(caught.value)
 
 
+OAUTH = {"client_id": "c", "user": "me", "password": "planted-password"}
+
+
+@pytest.mark.parametrize("answer", [(503, {}), (500, {}), (200, {"odd": 1})])
+def test_server_of_tokens_that_fails_may_come_back(answer, origin, into, tmp_path):
+    """F27: it says nothing of our credentials, nor of the product."""
+    with web() as tokens:
+        tokens.answers["/tokens"] = lambda asked: answer
+        one = provider(origin, token_url=f"{tokens.url}/tokens", **OAUTH)
+        with pytest.raises(ProviderError) as caught:
+            one.fetch(SCENE, into, errand(tmp_path))
+        assert caught.value.failure is Failure.TRANSIENT_NET
+        assert len(tokens.asked) == 5
+        good = {"access_token": "secret-token-9", "expires_in": 600}
+        tokens.answers["/tokens"] = lambda asked: good
+        one.fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {"P.bin": BODY}
+    assert {a.authorization for a in origin.asked} == {"Bearer secret-token-9"}
+
+
+def test_server_of_tokens_that_is_gone_may_come_back(origin, into, tmp_path):
+    """F27."""
+    with web() as tokens:
+        gone = f"{tokens.url}/token"
+    one = provider(origin, token_url=gone, **OAUTH)
+    with pytest.raises(ProviderError) as caught:
+        one.fetch(SCENE, into, errand(tmp_path))
+    assert caught.value.failure is Failure.TRANSIENT_NET
+    assert origin.asked == []
+
+
 # -- some files of an archive
 
 
@@ -504,3 +562,64 @@ def test_annotations_cost_what_they_have(origin, into, tmp_path):
     del files["P.SAFE/measurement/a.tiff"]
     assert found(into) == files
     assert origin.sent < 60_000
+
+
+def test_large_file_of_an_archive_is_read_block_by_block(origin, into, tmp_path):
+    files = {
+        "P.SAFE/T31TDH_B04_10m.jp2": content(70 << 20),
+        "P.SAFE/T31TDH_B08_10m.jp2": content(1 << 20),
+    }
+    origin.files["P.zip"] = archive(files)
+    here = errand(tmp_path)
+    provider(origin, "P.zip", only="*_B04_10m.jp2", stall_s="5").fetch(
+        SCENE, into, here
+    )
+    del files["P.SAFE/T31TDH_B08_10m.jp2"]
+    assert found(into) == files
+    assert origin.sent < (71 << 20)
+    assert here.desk.total_bytes == 70 << 20
+
+
+def test_files_of_an_archive_without_room_are_refused_before_they_are_read(
+    origin, into, tmp_path
+):
+    """F10."""
+    origin.files["P.zip"] = archive({"P.SAFE/a.jp2": BODY, "P.SAFE/b.jp2": BODY})
+    here = errand_without_room(tmp_path)
+    with pytest.raises(NodeExhausted, match="200000 bytes needed"):
+        provider(origin, "P.zip", only="a.jp2").fetch(SCENE, into, here)
+    assert found(into) == {}
+
+
+def test_many_small_files_of_an_archive_do_not_grow_as_they_like(
+    origin, into, tmp_path
+):
+    """F9."""
+    bombs = {f"P.SAFE/{number}.xml": bytes(1 << 20) for number in range(100)}
+    origin.files["P.zip"] = archive(bombs, packed=True)
+    with pytest.raises(DamagedProduct, match="grows beyond the limit"):
+        provider(origin, "P.zip", only="*.xml").fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {}
+
+
+@pytest.mark.parametrize("fault", ["503", "reset 0.5", "cut 0.5", "429"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_reading_in_an_archive_is_tried_again(number, fault, origin, into, tmp_path):
+    """F2, F5: of its size, its directory, and a file."""
+    files = {"P.SAFE/a.xml": content(200_000), "P.SAFE/b": BODY}
+    origin.files["P.zip"] = archive(files)
+    origin.faults = [*[""] * number, fault]
+    provider(origin, "P.zip", only="a.xml").fetch(SCENE, into, errand(tmp_path))
+    assert found(into) == {"P.SAFE/a.xml": files["P.SAFE/a.xml"]}
+    assert origin.faults == []
+
+
+def test_reading_in_an_archive_is_not_tried_for_ever(origin, into, tmp_path):
+    origin.files["P.zip"] = archive({"P.SAFE/a.xml": BODY})
+    origin.faults = ["503"] * 50
+    with pytest.raises(ProviderError) as caught:
+        provider(origin, "P.zip", only="a.xml", tries="3").fetch(
+            SCENE, into, errand(tmp_path)
+        )
+    assert caught.value.failure is Failure.TRANSIENT_NET
+    assert len(origin.faults) == 47

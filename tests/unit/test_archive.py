@@ -173,6 +173,16 @@ def test_small_entry_may_grow_as_it_likes(tmp_path, into):
     assert (into / "x").stat().st_size == 1 << 20
 
 
+def test_many_small_entries_may_not_grow_as_they_like(tmp_path, into):
+    zeros = [(f"S.SAFE/{n}", bytes(1 << 20)) for n in range(100)]
+    archive = _zip(tmp_path / "a.zip", zeros, zipfile.ZIP_DEFLATED)
+    with pytest.raises(DamagedProduct, match="grows beyond the limit"):
+        unpack(archive, into)
+    assert list(into.iterdir()) == []
+    unpack(archive, into, Limits(ratio=2000))
+    assert len(_found(into)) == 100
+
+
 def test_archive_that_grows_beyond_the_limit_is_refused(tmp_path, into):
     archive = _zip(tmp_path / "a.zip", [("a", bytes(600)), ("b", bytes(600))])
     with pytest.raises(DamagedProduct, match="grows beyond the limit"):

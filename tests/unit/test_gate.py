@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -17,7 +19,7 @@ from agents.downloader.transfer.sums import Expected
 from agents.worker.desk import Desk
 from agents.worker.hosts import Pace
 from agents.worker.room import Room
-from agents.worker.shelf import held, shelf_of, sweep
+from agents.worker.shelf import Sweeper, clear, held, shelf_of, sweep
 from streams.errors import (
     CredentialsRefused,
     NodeExhausted,
@@ -168,15 +170,29 @@ def test_what_happens_here_is_no_word_of_the_provider(ours):
 
 def test_room_is_promised_to_one_order_only(tmp_path):
     room, half = Room(), 1 << 30
-    with room.promise(tmp_path, 1, margin=0) as promise:
-        promise.promised = 1 << 60
-        with pytest.raises(NodeExhausted), room.promise(tmp_path, half):
-            pass
-        promise.used = 1 << 60
-        with room.promise(tmp_path, 1, margin=0):
-            pass
-    with room.promise(tmp_path, 1, margin=0):
-        pass
+    with closing(room.promise(tmp_path, lambda: 0)) as first:
+        with closing(room.promise(tmp_path, lambda: 0)) as second:
+            first.need(half, margin=0)
+            with pytest.raises(NodeExhausted, match=f"{half} of them promised"):
+                second.need(1 << 60)
+            assert (first.open, second.open) == (half, 0)
+    with closing(room.promise(tmp_path, lambda: 0)) as third:
+        with pytest.raises(NodeExhausted, match="0 of them promised"):
+            third.need(1 << 60)
+
+
+def test_bytes_that_are_on_the_disk_are_promised_no_more(tmp_path):
+    received = [0]
+    with closing(Room().promise(tmp_path, lambda: received[0])) as promise:
+        promise.need(300, margin=0)
+        received[0] = 100
+        assert promise.open == 200
+        promise.made(100)
+        assert promise.open == 100
+        promise.need(50, margin=0)
+        assert promise.open == 150
+        promise.clear()
+        assert promise.open == 0
 
 
 def test_shelf_is_for_one_at_a_time_and_leaves_nothing_when_empty(tmp_path):
@@ -198,11 +214,73 @@ def test_what_nobody_came_back_for_is_swept(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_promise_that_grows_keeps_what_it_was_promised(tmp_path):
-    room, half = Room(), 1 << 30
-    with room.promise(tmp_path, 1, margin=0) as promise:
-        room.extend(promise, tmp_path, half, margin=0)
-        assert promise.open == half + 1
-        with pytest.raises(NodeExhausted):
-            room.extend(promise, tmp_path, 1 << 60)
-        assert promise.open == half + 1
+HOLDING = """
+import sys, time
+from contextlib import ExitStack
+from pathlib import Path
+from agents.worker.shelf import held
+with ExitStack() as stack:
+    for _ in range(2):
+        folder = stack.enter_context(held(Path(sys.argv[1])))
+        (folder / "x").write_bytes(b"1")
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_folders_of_a_killed_worker_are_swept_and_those_of_a_live_one_are_not(tmp_path):
+    """F19: also the passing one, of an order that ran twice."""
+    shelf = shelf_of(tmp_path, "a/b") / "p"
+    argv = [sys.executable, "-c", HOLDING, str(shelf)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as worker:
+        worker.stdout.readline()
+        sweep(tmp_path, older_than_s=-1)
+        assert len(list(tmp_path.rglob("x"))) == 2
+        worker.kill()
+    sweep(tmp_path, older_than_s=-1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sweeping_is_not_hindered_by_workers_that_rename_and_remove(tmp_path):
+    stop = threading.Event()
+
+    def work(number):
+        shelf = shelf_of(tmp_path, f"a/{number}") / "p"
+        while not stop.is_set():
+            with held(shelf) as folder:
+                (folder / "new").write_bytes(b"1")
+                (folder / "new").rename(folder / "old")
+                (folder / "old").unlink()
+
+    with ThreadPoolExecutor(4) as pool:
+        working = [pool.submit(work, number) for number in range(4)]
+        try:
+            for _ in range(300):
+                sweep(tmp_path, older_than_s=1000)
+        finally:
+            stop.set()
+    assert [job.exception() for job in working] == [None] * 4
+
+
+def test_sweeper_sweeps_at_once_and_every_hour(tmp_path):
+    now, shelf = [0.0], shelf_of(tmp_path, "a/b") / "p"
+    sweeper, left = Sweeper(tmp_path, -1, lambda: now[0]), []
+    for seconds in (0, 3599, 3600):
+        shelf.mkdir(parents=True, exist_ok=True)
+        now[0] = seconds
+        sweeper.turn()
+        left.append(shelf.exists())
+    assert left == [False, True, False]
+
+
+def test_shelves_of_a_task_are_cleared_but_for_those_that_somebody_has(tmp_path):
+    shelves = shelf_of(tmp_path, "a/b")
+    for name in ("p", "q"):
+        with held(shelves / name) as shelf:
+            (shelf / "x").write_bytes(b"1")
+    with held(shelves / "p"):
+        clear(shelves)
+        assert (shelves / "p/x").exists()
+        assert not (shelves / "q").exists()
+    clear(shelves)
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 """What the janitor deletes, and what it refuses to, in a folder."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -160,13 +161,34 @@ def test_nothing_is_said_while_the_store_is_away(janitor, layer):
     assert one.sink.records == []
 
 
-def test_old_results_of_inventories_expire(tmp_path):
+def test_janitor_shows_that_it_lives_while_the_store_is_away(janitor, layer):
+    class AwayOnce(FileStore):
+        asked = 0
+
+        def delete(self, uri):
+            self.asked += 1
+            if self.asked == 1:
+                raise StoreUnavailable(f"{uri}: no answer")
+            return super().delete(uri)
+
+    beats = []
+    one = replace(janitor(store=AwayOnce()), beat=lambda: beats.append(1))
+    one.handle([release_of(layer.uri)])
+    assert len(beats) == 2
+    assert FileStore().stat(layer.uri) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "removed", "said"),
+    [(Policy.KEEP, 0, 0), (Policy.DRY_RUN, 0, 1), (Policy.DELETE, 1, 0)],
+)
+def test_old_results_of_inventories_expire(policy, removed, said, tmp_path, capfd):
     old = put_layer(tmp_path, ".inventories/i1/a.json", b"{}", "a", "json")
     prefix = f"file://{tmp_path}/store/.inventories/"
     now = datetime.now(UTC)
-    assert expire(FileStore(), prefix, now - timedelta(days=1), Policy.DELETE) == 0
+    assert expire(FileStore(), prefix, now - timedelta(days=1), policy) == 0
     later = now + timedelta(days=1)
-    assert expire(FileStore(), prefix, later, Policy.DRY_RUN) == 1
-    assert FileStore().stat(old.uri) is not None
-    assert expire(FileStore(), prefix, later, Policy.DELETE) == 1
-    assert FileStore().stat(old.uri) is None
+    assert expire(FileStore(), prefix, later, policy) == removed
+    assert (FileStore().stat(old.uri) is None) is (policy is Policy.DELETE)
+    told = capfd.readouterr()
+    assert (told.out + told.err).count("would delete") == said

@@ -66,6 +66,14 @@ def test_product_of_another_name_passes(tmp_path):
         check(replace(SCENE, constellation=constellation), tmp_path)
 
 
+def test_sentinel2_product_under_a_long_name_has_other_files_and_passes(tmp_path):
+    name = (
+        "S2A_OPER_PRD_MSIL1C_PDMC_20160318T145513_R022_V20160318T101514_20160318T101520"
+    )
+    (tmp_path / f"{name}.SAFE").mkdir()
+    check(replace(OPTICAL, name=name), tmp_path)
+
+
 DATA = Path("../shared/data")
 
 

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -24,12 +24,13 @@ from agents.downloader.sources.http import STAGING_S
 from agents.downloader.structure import check
 from agents.downloader.transfer.gate import Gate
 from agents.downloader.transfer.manners import USUAL, Manners, manners_of
+from agents.downloader.transfer.partial import Partial
+from agents.downloader.transfer.patience import Patience
 from agents.downloader.transfer.receive import Receiver
 from agents.downloader.transfer.sums import Expected
 from agents.worker.archive import unpack
 from agents.worker.hosts import Pace
 from agents.worker.ranges import file_name, shown
-from agents.worker.room import Promise
 from agents.worker.shelf import held
 from streams.errors import (
     AccessDenied,
@@ -144,8 +145,8 @@ class RemoteProvider:
         problems = []
         for lots in self._locate(scene, errand):
             try:
-                with _staged(lots), ExitStack() as stack:
-                    _Fetching(self, into, errand, stack).fetch(lots)
+                with _staged(lots):
+                    _Fetching(self, into, errand).fetch(lots)
             except ProductNotFound as error:
                 problems.append(str(error))
             else:
@@ -169,31 +170,26 @@ def _staged(lots: Sequence[Lot]) -> Iterator[None]:
 class _Fetching:
     """One product on its way."""
 
-    def __init__(
-        self, by: RemoteProvider, into: Path, errand: Errand, stack: ExitStack
-    ) -> None:
+    def __init__(self, by: RemoteProvider, into: Path, errand: Errand) -> None:
         self._by = by
         self._into = into
         self._errand = errand
-        self._stack = stack
         self._lock = Lock()
-        self._promise: Promise | None = None
         manners = by._manners
         self._gate = Gate(
             errand.node, errand.name, manners.connections, manners.per_second
         )
+        self._patience = Patience(self._gate, manners, errand.desk)
         self._copies = _OF_FILES
 
     def fetch(self, lots: Sequence[Lot]) -> None:
         """Everything into its place."""
         desk = self._errand.desk
         desk.done_bytes = desk.total_bytes = 0
+        self._errand.room.clear()
         files = [file for lot in lots for file in self._listed(lot)]
         if self._by._only and any(file.archive for file in files):
-            for file in files:
-                fetch_members(
-                    self._ranges(file.uri), file.uri, self._by._only, self._into
-                )
+            self._members(files)
             return
         if any(file.archive for file in files):
             self._copies = _OF_ARCHIVE
@@ -215,9 +211,7 @@ class _Fetching:
         root = lot.uri.rstrip("/") + "/"
         name = lot.path or file_name(root)
         found = 0
-        with self._connection():
-            listed = list(self._by._sources.of(root).list(root))
-        for uri, size, tag in listed:
+        for uri, size, tag in self._found(root):
             path = unquote(uri.removeprefix(root))
             found += 1
             if self._by._only and not _matches(path, self._by._only):
@@ -231,27 +225,16 @@ class _Fetching:
         begin = lot.uri.partition("*")[0]
         pattern = re.escape(lot.uri).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
         matching = re.compile(pattern + ("(?=/)" if lot.folder else "$"))
-        with self._connection():
-            entries = list(self._by._sources.of(begin).list(begin))
+        entries = self._found(begin)
         found = sorted(m[0] for uri, *_ in entries if (m := matching.match(uri)))
         if not found:
             raise ProductNotFound(f"{shown(lot.uri)}: nothing matches")
         return replace(lot, uri=found[-1])
 
-    def _ranges(self, uri: str) -> SourceRanges:
-        def count(received: int) -> None:
-            self._errand.desk.done_bytes += received
-            self._errand.desk.received_bytes += received
-
-        return SourceRanges(self._by._sources.of(uri), self._connection, count)
-
-    @contextmanager
-    def _connection(self) -> Iterator[None]:
-        """For one request."""
-        cancelled = self._errand.desk.cancelled
-        with self._gate.connection(cancelled, self._by._manners.longest_pause_s):
-            self._gate.turn(cancelled)
-            yield
+    def _found(self, uri: str) -> list[tuple[str, int, str]]:
+        """Everything whose URI begins so."""
+        source = self._by._sources.of(uri)
+        return self._patience.ask(lambda: list(source.list(uri)))
 
     # -- bytes
 
@@ -259,12 +242,22 @@ class _Fetching:
         """Keep room for so many bytes as they come, and for what is made of them."""
         with self._lock:
             self._errand.desk.total_bytes += size
-            room, size = self._errand.room, size * self._copies
-            if self._promise is None:
-                made = room.promise(self._into, size)
-                self._promise = self._stack.enter_context(made)
-            else:
-                room.extend(self._promise, self._into, size)
+            self._errand.room.need(size * self._copies)
+
+    def _members(self, archives: Sequence[Lot]) -> None:
+        """The wanted files of archives that lie where they are."""
+
+        def count(received: int) -> None:
+            self._errand.desk.done_bytes += received
+            self._errand.desk.received_bytes += received
+
+        for archive in archives:
+            source = self._by._sources.of(archive.uri)
+            ranges = SourceRanges(source, self._patience, count)
+            with _unpacking():
+                fetch_members(
+                    ranges, archive.uri, self._by._only, self._into, self._needs
+                )
 
     def _receive(self, files: Sequence[Lot], shelf: Path) -> None:
         receiver = Receiver(
@@ -276,12 +269,11 @@ class _Fetching:
         )
 
         def one(file: Lot) -> Path:
-            return receiver.receive(
-                self._by._sources.of(file.uri),
-                file.uri,
-                file.expected,
-                _place(shelf, file),
-            )
+            place = _place(shelf, file)
+            if not file.expected.size and (size := _begun(place)):
+                self._needs(size)  # no place is asked again how large it is
+            source = self._by._sources.of(file.uri)
+            return receiver.receive(source, file.uri, file.expected, place)
 
         if len(files) == 1:
             bodies = [one(files[0])]
@@ -299,16 +291,12 @@ class _Fetching:
             os.replace(body, target)
             return
         try:
-            unpack(body, self._into)
+            with _unpacking():
+                unpack(body, self._into)
         except DamagedProduct as error:
             body.unlink()
             raise DamagedProduct(f"{shown(file.uri)}: {error}") from error
-        except OSError as error:
-            if error.errno not in NodeExhausted.ERRNOS:
-                raise
-            raise NodeExhausted(
-                f"unpacking: {os.strerror(error.errno or 0)}"
-            ) from error
+        self._errand.room.made(body.stat().st_size)
         body.unlink()
 
 
@@ -316,6 +304,22 @@ def _place(shelf: Path, file: Lot) -> Path:
     """Where a file is on the shelf, the same for the same file."""
     name = file.path or file_name(file.uri)
     return shelf / sha256(name.encode()).hexdigest()[:24]
+
+
+def _begun(place: Path) -> int:
+    """Size of a file that an earlier attempt began; 0: none did, or it is not known."""
+    with closing(Partial(place)) as partial:
+        return max(partial.size, 0)
+
+
+@contextmanager
+def _unpacking() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NodeExhausted.ERRNOS:
+            raise
+        raise NodeExhausted(f"unpacking: {os.strerror(error.errno or 0)}") from error
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:
