@@ -41,7 +41,7 @@ export class When {
     const reading = h("p", { class: "soft", role: "status" }, "reading the log…");
     fill(this.element, reading);
     try {
-      this.history = await patiently(url(["areas", this.area, "history"]), ({ read, total }) => (reading.textContent = total ? `reading the log: ${many(read)} of ${many(total)} records` : "others are being read; waiting for a turn"), signal);
+      this.history = await patiently(url(["areas", this.area, "history"]), ({ read, total }) => total && (reading.textContent = `reading the log: ${many(read)} of ${many(total)} records`), signal);
       this.#draw(signal);
       await this.#look(this.place ?? this.history.facts, signal);
     } catch (error) {
