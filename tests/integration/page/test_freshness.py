@@ -109,19 +109,18 @@ def test_what_one_part_of_a_view_lacks_is_told_though_another_has_all(window, se
     head, tasks = f"**/areas/{AREA}", f"**/areas/{AREA}/tasks?*"
     held: list[Route] = []
     page.route(head, refuse)
-    page.route(tasks, held.append)
+    page.route(tasks, lambda route: held.append(route))
     with page.expect_request(tasks):
         move(serving)
     expect(alert).to_contain_text("Not up to date: nobody here")
-    page.unroute(tasks)
-    page.unroute(head)
-    page.route(head, held.append)
+    page.route(head, lambda route: held.append(route))
     held[0].continue_()
     # The tasks are asked for again: they were shown. The head was not.
     with page.expect_request(head), page.expect_request(tasks):
         move(serving)
     expect(alert).to_contain_text("Not up to date: nobody here")
-    held[1].continue_()
+    # What is held goes on.
+    page.unroute_all()
     expect(alert).to_be_hidden()
 
 
@@ -130,7 +129,7 @@ def test_back_to_now_ends_what_was_being_read_of_then(window):
     now = page.get_by_role("region", name="Tasks", exact=True)
     expect(now).to_be_visible()
     held: list[Route] = []
-    page.route("**/history", held.append)
+    page.route("**/history", lambda route: held.append(route))
     with page.expect_request("**/history"):
         page.get_by_role("button", name="Go back in time").click()
     with page.expect_event("requestfailed"):
