@@ -283,7 +283,7 @@ def _ask_many(
     # What is granted does not match again, unless it is forced to be what it is; and
     # where nothing is granted another turn would find the same.
     standing = wish.get("standing", Status.PENDING)
-    stays = (word, wish.get("status"), standing) == ("force", *2 * (Status.PENDING,))
+    stays = word == "force" and wish["status"] == standing == Status.PENDING
     left = matched
     while left > 0:
         answer = gateway.ask(subject, wish)

@@ -142,7 +142,7 @@ class Outcome {
     const said = [
       `${many(this.granted)} granted`,
       this.unknown && `${many(this.unknown)} written, and not projected yet`,
-      this.left > 0 && `${many(this.left)} not asked yet: ask again`,
+      this.left > 0 && `${many(this.left)} not asked yet`,
       reasons.length && `${many(this.refused.size)} refused: ${reasons.join("; ")}`,
       this.trouble,
     ];
