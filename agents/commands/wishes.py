@@ -159,6 +159,7 @@ def force(
     ],
     why: Why,
     area: InArea = "",
+    status: InStatus = None,
     kind: OfKind = None,
     cause: OfCause = None,
     pattern: Like = "",
@@ -167,7 +168,7 @@ def force(
     as_json: AsJson = False,
 ) -> None:
     """Put tasks in a status that their own course would not give them."""
-    which = _which(tasks, area, None, kind, cause, pattern, everything=everything)
+    which = _which(tasks, area, status, kind, cause, pattern, everything=everything)
     wish = {"wish": "force", "status": to.value, "why": why}
     _ask(which, wish, yes=yes, as_json=as_json)
 
@@ -230,7 +231,7 @@ def _which(
     *,
     everything: bool,
 ) -> Which:
-    named = {"status": status, "kind": kind, "cause": cause, "pattern": pattern}
+    named = {"standing": status, "kind": kind, "cause": cause, "pattern": pattern}
     filters = {name: str(value) for name, value in named.items() if value}
     which = Which(tasks or [], area, filters, everything)
     which.check()
@@ -281,7 +282,8 @@ def _ask_many(
     _confirm(f"{word} {matched} tasks of area '{which.area}'?", yes=yes or not matched)
     # What is granted does not match again, unless it is forced to be what it is; and
     # where nothing is granted another turn would find the same.
-    stays = (word, wish.get("status")) == ("force", Status.PENDING)
+    standing = wish.get("standing", Status.PENDING)
+    stays = word == "force" and wish["status"] == standing == Status.PENDING
     left = matched
     while left > 0:
         answer = gateway.ask(subject, wish)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -34,6 +35,7 @@ from agents.gateway import (
     wishes,
 )
 from agents.gateway.answers import Problem
+from agents.gateway.behind import Behind
 from agents.gateway.catalogue import routes as catalogue_routes
 from agents.gateway.catalogue.asking import Catalogue
 from agents.gateway.catalogue.board import Board
@@ -60,6 +62,7 @@ from agents.worker.stock import stock_of
 from infra.kafka.arealog import read_area_log
 from infra.kafka.cluster import AreaLog, Cluster
 from infra.kafka.connection import Connection, connection
+from infra.kafka.lag import Lag
 from infra.kafka.reader import GroupReader, TopicReader
 from infra.kafka.writer import Writer
 from infra.postgres.dump import open_table
@@ -74,6 +77,7 @@ from streams.topics import (
     INVENTORY_PROGRESS,
     NOTICES,
     PROGRESS,
+    TASKS,
     Topic,
     key_of,
     topic_of,
@@ -150,8 +154,12 @@ def build(settings: Settings) -> FastAPI:
 
     board, pulses = Board(), Pulses()
 
+    async def positions() -> dict[int, int]:
+        found = await model.fetch("positions")
+        return {row["partition"]: row["next_offset"] for row in found}
+
     async def position() -> int:
-        return sum(row["next_offset"] for row in await model.fetch("positions"))
+        return sum((await positions()).values())
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -193,6 +201,7 @@ def build(settings: Settings) -> FastAPI:
     app.state.limits = (settings.area_downloads, settings.area_processes)
     app.state.alarm_after = settings.area_alarm_after
     app.state.watch = Watch(position, settings.gateway_events_clients)
+    app.state.behind = Behind(positions, _log_ends(kafka))
     app.state.posting = posting
     app.state.explain = _explainer(settings)
     app.state.pasts = Pasts(AreaLog(kafka))
@@ -220,6 +229,12 @@ def _explainer(settings: Settings) -> Callable[[str], tuple[Explanation, ...]]:
             return explained(table, task, datetime.now(UTC))
 
     return explain
+
+
+def _log_ends(kafka: Connection) -> Callable[[], dict[int, int]]:
+    """What tells the ends of the task log; it connects when it is asked first."""
+    lag = cache(lambda: Lag(kafka))
+    return lambda: lag().ends(TASKS.name)
 
 
 def _start_following(

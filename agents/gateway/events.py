@@ -2,6 +2,8 @@
 """How an area goes on, as server-sent events."""
 
 import hashlib
+import json
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -10,6 +12,7 @@ from fastapi import APIRouter, Header, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
 from agents.gateway.answers import AreaSummary, Problem
+from agents.gateway.behind import Behind
 from agents.gateway.reading import Model, ReadModel
 from agents.gateway.status import NOT_FOUND, summary
 from agents.gateway.watch import Watch
@@ -25,6 +28,9 @@ _SIGN_OF_LIFE_S = 15.0
 
 # Somebody looks at the page, and wants to know soon that it is not up to date.
 _STILL_THERE_S = 5.0
+
+# A projector that stopped moves nothing: that is to be seen without a move.
+_LOOK_EVERY_S = 1.0
 
 _CHANGES = ("status", "state", "downloads", "processes", "failures", "refusals")
 
@@ -71,34 +77,42 @@ async def follow(
     response_model=None,
     responses={
         200: {
-            "description": "Events `moved`: the read model has changed",
+            "description": "Events `moved`: the read model has changed; `still`: not",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
         503: {"model": Problem, "description": "Too many follow already"},
     },
 )
 async def follow_all(request: Request) -> StreamingResponse:
-    """Be told whenever the read model moves on: what is shown is to be asked again."""
+    """Be told whenever the read model moves on: what is shown is to be asked again.
+
+    Data of each event: `behind`, how many facts of the log are late to be in the read
+    model; null while Kafka does not answer.
+    """
     watch: Watch = request.app.state.watch
     if watch.full:
         raise HTTPException(
             503, "too many follow areas already; ask again later", {"Retry-After": "10"}
         )
     return StreamingResponse(
-        _moves(watch),
+        _moves(watch, request.app.state.behind),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _moves(watch: Watch) -> AsyncIterator[bytes]:
+async def _moves(watch: Watch, behind: Behind) -> AsyncIterator[bytes]:
     async with watch.joined():
         yield b"retry: 2000\n\n"
         moved, since = True, watch.moves
+        said, next_sign = behind.known(), time.monotonic()
         while not watch.closed:
-            said = b"event: moved\ndata: {}" if moved else b": still there"
-            yield said + b"\n\n"
-            moved = await watch.moved(since, _STILL_THERE_S)
+            late = behind.known()
+            if moved or late != said or time.monotonic() >= next_sign:
+                said, next_sign = late, time.monotonic() + _STILL_THERE_S
+                word, data = "moved" if moved else "still", {"behind": late}
+                yield f"event: {word}\ndata: {json.dumps(data)}\n\n".encode()
+            moved = await watch.moved(since, _LOOK_EVERY_S)
             since = watch.moves
 
 

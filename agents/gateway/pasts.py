@@ -78,6 +78,8 @@ class Pasts:
     def of(self, area: str, wait_s: float) -> Past:
         """The history of an area up to now; `idle` is not set if that takes longer.
 
+        It takes longer too while as many others are read as are remembered: ask again.
+
         Raises:
             BrokerError: the log cannot be read.
         """
@@ -107,10 +109,10 @@ class Pasts:
 
     def _begun(self, area: str) -> Past:
         with self._turn:
-            past = self._pasts.setdefault(area, Past())
+            past = self._pasts.get(area) or self._placed(area)
+            if past is None:
+                return _waiting()
             self._pasts.move_to_end(area)
-            while len(self._pasts) > _REMEMBERED:
-                self._pasts.popitem(last=False)
             if past.idle.is_set():
                 past.idle.clear()
                 past.problem = None
@@ -119,6 +121,20 @@ class Pasts:
                 )
                 reader.start()
             return past
+
+    def _placed(self, area: str) -> Past | None:
+        """A past of its own, in the place of the one that was looked at longest ago.
+
+        None: all are being read, and what nobody remembers would be read in vain.
+        """
+        if len(self._pasts) >= _REMEMBERED:
+            idle = (name for name, past in self._pasts.items() if past.idle.is_set())
+            longest_ago = next(idle, None)
+            if longest_ago is None:
+                return None
+            del self._pasts[longest_ago]
+        past = self._pasts[area] = Past()
+        return past
 
     def _read(self, area: str, past: Past) -> None:
         key = area.encode()
@@ -133,6 +149,13 @@ class Pasts:
             past.problem = error
         finally:
             past.idle.set()
+
+
+def _waiting() -> Past:
+    """The past of an area whose turn has not come."""
+    past = Past()
+    past.idle.clear()
+    return past
 
 
 def _fact(record: Record) -> Positioned | None:

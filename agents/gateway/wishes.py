@@ -91,13 +91,17 @@ class BulkWishBody(TaskWishBody):
     attempt: None = Field(None, description="Of single tasks only.")
     status: Status | None = Field(
         None,
-        description="Of `force`: the status wanted. Else: only tasks that stand so.",
+        description="Of `force`: the status wanted. Else: as `standing`.",
     )
+    standing: Status | None = Field(None, description="Only tasks that stand so.")
     kind: Kind | None = None
     cause: Failure | None = Field(None, description="Class of the last failure.")
     pattern: str = Field("", description="Of scene or task id, with `*` and `?`.")
     text: str = Field("", description="In id or message, in any case.")
     preview: bool = Field(False, description="Only count; ask nothing.")
+    limit: int = Field(
+        _AT_ONCE, ge=1, le=_AT_ONCE, description="Ask it of so many at most."
+    )
 
 
 class AreaWord(StrEnum):
@@ -175,7 +179,7 @@ async def ask_of_tasks_of_area(
     await _check_area(desk.model, area)
     filters = _filters(area, body)
     found = await desk.model.fetch("count_tasks", filters)
-    page = filters | {"after": "", "limit": _AT_ONCE}
+    page = filters | {"after": "", "limit": body.limit}
     tasks = await desk.model.fetch("page_tasks", page)
     asked = _without_followers(tasks) if body.wish is TaskWord.REOPEN else tasks
     matched = found[0]["total"] - (len(tasks) - len(asked))
@@ -226,8 +230,10 @@ def _filters(area: str, body: BulkWishBody) -> dict[str, Any]:
         expected = ", ".join(sorted(transitions.FORCED))
         raise HTTPException(422, f"status: cannot be forced; expected {expected}")
     statuses = transitions.ALLOWED[wish]
-    if body.status is not None and body.wish is not TaskWord.FORCE:
-        statuses &= {body.status}
+    of_others = None if body.wish is TaskWord.FORCE else body.status
+    for status in (body.standing, of_others):
+        if status is not None:
+            statuses &= {status}
     return {
         "area": area,
         # Nothing in common: a status that no task has.

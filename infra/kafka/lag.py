@@ -17,12 +17,17 @@ class Lag:
 
     def of(self, group: str, topic: str) -> dict[int, int]:
         """Records that the group has not committed yet, by partition of the topic."""
-        name = self._prefix + topic
-        ends = self._ends(name)
+        name, ends = self._prefix + topic, self.ends(topic)
         committed = self._committed(self._prefix.replace(".", "-") + group, name)
         return {p: max(end - committed.get(p, 0), 0) for p, end in ends.items()}
 
-    def _ends(self, name: str) -> dict[int, int]:
+    def ends(self, topic: str) -> dict[int, int]:
+        """The next offset of each partition of a topic.
+
+        Raises:
+            BrokerError: they cannot be asked.
+        """
+        name = self._prefix + topic
         metadata = guarded(
             f"topic '{name}'", lambda: self._admin.list_topics(name, timeout=METADATA_S)
         )

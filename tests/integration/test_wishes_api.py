@@ -209,13 +209,24 @@ def test_many_failed_scenes_are_reopened_with_their_tiles(serving, area):
         ({"kind": "DOWNLOAD"}, 3),
         ({"status": "retry"}, 0),
         ({"wish": "fail", "kind": "PROCESS"}, 1),
+        ({"standing": "failed"}, 3),
+        ({"standing": "retry"}, 0),
         ({"wish": "force", "status": "pending"}, 7),
+        ({"wish": "force", "status": "pending", "standing": "pending"}, 1),
+        ({"wish": "force", "status": "done", "standing": "failed"}, 0),
     ],
 )
 def test_many_tasks_are_filtered(serving, area, filters, matched):
     body = {"wish": "reopen", "preview": True} | filters
     _, answer = call(serving, "POST", f"/areas/{area}/tasks/wishes", body)
     assert answer["matched"] == matched
+
+
+def test_many_tasks_are_asked_for_in_turns(serving, area):
+    path = f"/areas/{area}/tasks/wishes"
+    body = {"wish": "reopen", "kind": "DOWNLOAD", "limit": 2}
+    found = [call(serving, "POST", path, body)[1] for _ in range(3)]
+    assert [(f["matched"], f["granted"]) for f in found] == [(3, 2), (1, 1), (0, 0)]
 
 
 # -- lists

@@ -111,6 +111,16 @@ def test_a_task_is_forced_into_a_status(gateway):
     assert task in statuses(gateway, "pending")
 
 
+def test_those_that_stand_so_are_forced_and_no_others(gateway):
+    before = set(statuses(gateway, "failed"))
+    arguments = ("--area", AREA, "--status", "retry", "--to", "pending")
+    answer = json.loads(
+        done(gateway, "force", *arguments, "--why", "none is", "--yes", "--json")
+    )
+    assert (answer["granted"], answer["refused"]) == (0, [])
+    assert set(statuses(gateway, "failed")) == before != set()
+
+
 def test_an_area_is_paused_limited_and_resumed(gateway):
     done(gateway, "pause", AREA, "--why", "night")
     assert gateway.gateway.area(AREA)["state"] == "paused"

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, Route, expect
 
 from streams.codec import pack
 from streams.events import (
@@ -25,16 +25,24 @@ from streams.model import Kind, Part, Scene, Settings, download_task
 from streams.topics import TASKS, key_of
 from tests.areas import ORIGIN, SQUARE, an_area, facts
 from tests.browser import Watched, asked, check_accessible
-from tests.cable import Cable
 from tests.scenery import scenery
 from tests.system import System, free_port, is_reached, wait_for
 
 PICTURED = "pictured"
-SHOWN = {
-    "tasks": "tbody",
-    "map": ".legend",
-    "chains": ".legend",
-    "time": ".counts",
+PLACES = {
+    "#/": ".areas .chip.done, .areas .chip.running, .areas .chip.needs-attention",
+    "#/search?product=LC08": "tbody .chip.done",
+    f"#/area/{PICTURED}/tasks": "tbody .chip.done",
+    f"#/area/{PICTURED}/map": ".legend .chip.done",
+    f"#/area/{PICTURED}/chains": ".legend .chip.done",
+    f"#/area/{PICTURED}/time": ".counts .chip.done",
+}
+"""Where something is shown in colours, and what."""
+MORE_PLACES = {
+    "#/new": "form .field",
+    "#/machinery": "tbody",
+    f"#/area/{PICTURED}/storage": "tbody",
+    f"#/task/{PICTURED}/LC08_L1TP_196000_20230301_02_T1": "h2:text('Why it is here')",
 }
 EVIL = '<img src=x onerror="document.title=1">'
 
@@ -80,11 +88,11 @@ def _hostile() -> list[Any]:
     ]
 
 
-def test_each_picture_of_an_area_is_accessible_in_light_and_dark(window):
-    for tab, shown in SHOWN.items():
+def test_what_is_shown_in_colours_is_accessible_in_light_and_dark(window):
+    for place, shown in PLACES.items():
         window.page.emulate_media(color_scheme="light")
-        page = window.open(f"#/area/{PICTURED}/{tab}")
-        expect(page.locator(shown)).to_contain_text("done")
+        page = window.open(place)
+        expect(page.locator(shown).first).to_be_visible()
         check_accessible(page)
         page.emulate_media(color_scheme="dark")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -175,31 +183,66 @@ def test_a_phone_shows_everything_without_scrolling_sideways(browser, serving):
         is_mobile=True,
         has_touch=True,
     )
-    for place in ("#/", "#/new", "#/machinery", f"#/area/{PICTURED}/map"):
+    for place, shown in {**PLACES, **MORE_PLACES}.items():
         page = window.open(place)
-        expect(page.locator("main h1")).to_be_visible()
+        expect(page.locator(shown).first).to_be_visible()
         wide = page.evaluate("() => document.documentElement.scrollWidth")
         assert wide <= 390, place
     window.close()
     assert window.wrong == []
 
 
-def test_a_lost_connection_is_shown_and_recovers(browser, serving):
-    host, _, port = serving.settings.gateway_listen.rpartition(":")
-    with Cable(host, int(port)) as cable:
-        window = Watched(browser, f"http://127.0.0.1:{cable.port}")
-        page = window.open("#/")
-        expect(page.locator("#live")).to_have_text("live")
-        cable.cut_after(received=1)
-        expect(page.get_by_role("alert")).to_contain_text("Connection lost")
-        expect(page.locator("body")).to_have_attribute("data-stale", "")
-        serving.write(*an_area("meanwhile", 1))
-        cable.cut_after()
-        expect(page.locator("#live")).to_have_text("live")
-        expect(page.get_by_role("alert")).to_be_hidden()
-        expect(page.get_by_role("link", name="meanwhile")).to_be_visible()
-        window.close()
-        assert window.wrong == []
+# -- wishes
+
+
+def confirm(page: Page, act: str) -> None:
+    """Say why, and do it."""
+    dialog = page.locator("dialog[open]")
+    dialog.get_by_label("Why").fill("by a test")
+    dialog.get_by_role("button", name=act, exact=True).click()
+
+
+def test_all_that_match_are_those_that_stand_as_the_filter_says(window, serving):
+    serving.write(*an_area("mixed", 3))
+    page = window.open("#/area/mixed/tasks?status=pending")
+    expect(page.get_by_label(re.compile("Choose mixed/"))).to_have_count(3)
+    page.get_by_role("button", name="Force").click()
+    dialog = page.locator("dialog")
+    expect(dialog).to_contain_text("3 tasks can be forced to pending")
+    # Tiles that wait for their scenes could be forced so too.
+    dialog.get_by_label("Status").select_option("failed")
+    expect(dialog).to_contain_text("3 tasks can be forced to failed")
+    confirm(page, "Force")
+    expect(page.locator(".toast")).to_have_text("3 granted")
+
+
+def test_more_than_the_gateway_takes_at_once_is_asked_in_turns(window, serving):
+    serving.write(*an_area("lots", 5))
+    page = window.open("#/area/lots/tasks?kind=DOWNLOAD")
+    expect(page.get_by_label(re.compile("Choose lots/"))).to_have_count(5)
+    page.route("**/areas/lots/tasks/wishes", two_at_once)
+    page.get_by_role("button", name="Give up").click()
+    expect(page.locator("dialog")).to_contain_text("5 tasks")
+    confirm(page, "Give up")
+    expect(page.locator(".toast")).to_have_text("5 granted")
+
+
+def two_at_once(route: Route) -> None:
+    route.continue_(post_data={**route.request.post_data_json, "limit": 2})
+
+
+def test_an_area_is_cancelled_only_when_its_very_name_is_typed(window, serving):
+    serving.write(*an_area("to-be-sure", 1))
+    page = window.open("#/area/to-be-sure")
+    page.get_by_role("button", name="Cancel area").click()
+    dialog = page.locator("dialog")
+    for typed in ("to-be-surf", "to.be.sure"):
+        dialog.get_by_label("The area's name").fill(typed)
+        confirm(page, "Cancel area")
+        expect(dialog.locator("input:invalid")).to_be_visible()
+    dialog.get_by_label("The area's name").fill("to-be-sure")
+    confirm(page, "Cancel area")
+    expect(page.locator(".head .chip")).to_have_text("cancelled")
 
 
 # -- what is served, and to whom

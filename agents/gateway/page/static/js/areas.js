@@ -12,6 +12,9 @@ const ORDER = ["needs-attention", "refused", "failed", "running", "paused", "new
 // Rates and causes are asked for areas that move or need somebody: so many at a time.
 const DETAILED = 12;
 
+// The gateway gives so many at once; so many are shown, those that need somebody first.
+const MOST = 1000;
+
 /** The list. */
 export async function show(root, _parts, query, signal) {
   document.title = "Areas · Ingester";
@@ -20,11 +23,15 @@ export async function show(root, _parts, query, signal) {
   const list = h("ul", { class: "areas" });
   const total = h("span", { class: "soft", role: "status" });
   const details = new Map();
+  // One that has ended is asked for once more: how it ended.
+  const moves = ({ name, status }) => !["done", "cancelled"].includes(status) || (details.has(name) && details.get(name).status !== status);
   let areas = [];
 
   const draw = () => {
-    const wanted = areas.filter((area) => !states.value || area.status === states.value);
-    wanted.sort((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || a.name.localeCompare(b.name));
+    const found = areas.filter((area) => !states.value || area.status === states.value);
+    found.sort((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || a.name.localeCompare(b.name));
+    const wanted = found.slice(0, MOST);
+    total.textContent = found.length > MOST ? `the first ${many(MOST)} of ${counted(found.length, "area")}: search to see others` : counted(found.length, "area");
     fill(list, wanted.map((area) => card(area, details.get(area.name))));
     if (!wanted.length) fill(list, h("li", {}, nothing("No area here. ", h("a", { href: "#/new", class: "may-operate" }, "Ask for one"))));
     return wanted;
@@ -33,13 +40,14 @@ export async function show(root, _parts, query, signal) {
   const refresh = async () => {
     const word = search.value.trim();
     const pattern = word && !/[*?]/.test(word) ? `*${word}*` : word;
-    const [refusals, found] = await Promise.all([get("/refusals", { signal }), answer(url(["areas"], { pattern, limit: 1000 }), { signal })]);
+    const [refusals, found] = await Promise.all([get("/refusals", { signal }), everyArea(pattern, signal)]);
     fill(refused, refusals.length > 0 && h("details", { class: "card gap", open: refusals.length < 4 }, h("summary", {}, `${counted(refusals.length, "request")} refused, with nothing ingested since`), refusals.map((one) => h("p", { class: "small wide" }, h("a", { href: links.area(one.area) }, one.area), ` ${instant(one.at)}: `, one.problems.join("; ")))));
-    areas = found.body;
-    const all = Number(found.headers.get("x-total-count"));
-    total.textContent = all > areas.length ? `${many(areas.length)} of ${counted(all, "area")}: search to see others` : counted(all, "area");
-    const first = draw().slice(0, DETAILED).filter((a) => a.status !== "done" && a.status !== "cancelled");
-    await Promise.all(first.map(async (a) => details.set(a.name, await get(url(["areas", a.name]), { signal }))));
+    areas = found;
+    const first = draw().slice(0, DETAILED);
+    const names = new Set(first.map((area) => area.name));
+    // What is not asked for again would be shown as if it were of now.
+    for (const name of details.keys()) if (!names.has(name)) details.delete(name);
+    await Promise.all(first.filter(moves).map(async (area) => details.set(area.name, await get(url(["areas", area.name]), { signal }))));
     draw();
   };
   let typing = null;
@@ -56,6 +64,17 @@ export async function show(root, _parts, query, signal) {
     refused,
   );
   await following(signal, refresh);
+}
+
+/** Areas of such a name, page after page. */
+async function everyArea(pattern, signal) {
+  const found = [];
+  for (let all = 1; found.length < all; ) {
+    const { body, headers } = await answer(url(["areas"], { pattern, limit: MOST, after: found.at(-1)?.name }), { signal });
+    found.push(...body);
+    all = body.length ? Number(headers.get("x-total-count")) : 0;
+  }
+  return found;
 }
 
 function card(area, more) {

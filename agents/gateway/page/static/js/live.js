@@ -3,6 +3,7 @@
 // A stream that is silent for too long is lost; then nothing that is shown is called fresh.
 
 import { gate, headers } from "./api.js";
+import { counted } from "./format.js";
 
 // The gateway gives a sign every five seconds.
 const SILENCE_MS = 12000;
@@ -11,7 +12,7 @@ const LONGEST_PAUSE_MS = 4000;
 class Live extends EventTarget {
   state = "connecting";
   heardAt = null;
-  trouble = "";
+  #troubles = new Map();
   #abort = null;
   #pause = 500;
 
@@ -29,10 +30,16 @@ class Live extends EventTarget {
     }
   }
 
-  /** What keeps the view from being up to date; empty: nothing. */
-  tell(trouble) {
-    if (trouble === this.trouble) return;
-    this.trouble = trouble;
+  /** What keeps what is shown from being up to date; empty: nothing. */
+  get trouble() {
+    return [...new Set(this.#troubles.values())].join("; ");
+  }
+
+  /** The trouble that one of those who show something has; empty: none. */
+  tell(who, trouble) {
+    if (trouble === (this.#troubles.get(who) ?? "")) return;
+    if (trouble) this.#troubles.set(who, trouble);
+    else this.#troubles.delete(who);
     this.dispatchEvent(new Event("state"));
   }
 
@@ -43,28 +50,43 @@ class Live extends EventTarget {
   }
 
   async #listen() {
-    this.#abort = new AbortController();
-    let silence = setTimeout(() => this.#abort.abort(), SILENCE_MS);
-    const response = await fetch("/events", { headers: headers(), signal: this.#abort.signal, cache: "no-store" });
-    if (response.status === 401) gate.unknown();
-    if (!response.ok) throw new Error(`events: ${response.status}`);
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "";
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
+    // Its own: a timer of this stream must not end the next one.
+    const abort = new AbortController();
+    this.#abort = abort;
+    let silence = null;
+    const heard = () => {
       clearTimeout(silence);
-      silence = setTimeout(() => this.#abort.abort(), SILENCE_MS);
-      this.heardAt = new Date();
-      this.#pause = 500;
-      const returned = this.state === "lost";
-      this.#enter("live");
-      text += value;
-      const parts = text.split("\n\n");
-      text = parts.pop();
-      if (returned || parts.some((part) => part.includes("event: moved"))) {
-        this.dispatchEvent(new Event("moved"));
+      silence = setTimeout(() => abort.abort(), SILENCE_MS);
+    };
+    heard();
+    try {
+      const response = await fetch("/events", { headers: headers(), signal: abort.signal, cache: "no-store" });
+      if (response.status === 401) gate.unknown();
+      if (!response.ok) throw new Error(`events: ${response.status}`);
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      let text = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        heard();
+        text += value;
+        const parts = text.split("\n\n");
+        text = parts.pop();
+        this.#hear(parts);
       }
+    } finally {
+      clearTimeout(silence);
+    }
+  }
+
+  #hear(parts) {
+    this.heardAt = new Date();
+    this.#pause = 500;
+    const returned = this.state === "lost";
+    this.#enter("live");
+    for (const [, data] of parts.map((part) => part.match(/^data: (.*)$/m)).filter(Boolean)) this.tell(this, unprojected(JSON.parse(data).behind));
+    if (returned || parts.some((part) => part.includes("event: moved"))) {
+      this.dispatchEvent(new Event("moved"));
     }
   }
 
@@ -73,6 +95,12 @@ class Live extends EventTarget {
     this.state = state;
     if (changed || state === "live") this.dispatchEvent(new Event("state"));
   }
+}
+
+/** Why the read model itself is not up to date; empty: it is. */
+function unprojected(facts) {
+  if (facts === null) return "Kafka does not answer";
+  return facts ? `${counted(facts, "fact")} of the log not projected yet: does the projector run?` : "";
 }
 
 export const live = new Live();
@@ -103,9 +131,9 @@ export async function following(signal, show) {
     const begun = performance.now();
     try {
       await show();
-      live.tell("");
+      live.tell(run, "");
     } catch (error) {
-      if (error.name !== "AbortError" && error.status !== 401) live.tell(error.message);
+      if (!signal.aborted && error.status !== 401) live.tell(run, error.message);
     }
     running = false;
     pause = Math.max(SOON_MS, REST * (performance.now() - begun));
@@ -123,6 +151,9 @@ export async function following(signal, show) {
     }
   };
   live.addEventListener("moved", moved, { signal });
-  signal.addEventListener("abort", () => clearTimeout(timer));
+  signal.addEventListener("abort", () => {
+    clearTimeout(timer);
+    live.tell(run, "");
+  });
   later(SLOWLY_MS);
 }

@@ -34,7 +34,6 @@ async function show() {
   shown.abort();
   shown = new AbortController();
   const { signal } = shown;
-  live.tell("");
   const here = parts.slice(0, 2).join("/");
   const same = here === place;
   place = here;
@@ -75,8 +74,7 @@ function showState() {
   }
   badge.title = at ? `Heard at ${at}Z` : "";
   const isLost = live.state === "lost" && document.body.dataset.role !== undefined;
-  const old = `What you see is as it was${at ? ` at ${at}Z` : ""}; trying again.`;
-  const words = isLost ? `Connection lost. ${old}` : live.trouble && `Not up to date: ${live.trouble}. ${old}`;
+  const words = isLost ? `Connection lost. What you see is as it was${at ? ` at ${at}Z` : ""}; trying again.` : live.trouble && `Not up to date: ${live.trouble}. What you see may be older; trying again.`;
   if (lost.textContent !== words) {
     lost.hidden = !words;
     lost.textContent = words;
@@ -119,6 +117,7 @@ window.addEventListener("hashchange", show);
 // The view's modules come while we hear who asks; `show` says what is wrong with them.
 const { parts: [first, ...rest] } = address();
 VIEWS[first]?.(rest).catch(() => {});
-identify()
-  .then(show, (error) => (error.status === 401 ? null : fill(main, problem(error))))
+identify((error) => fill(main, problem(error), h("p", { class: "soft" }, "Trying again.")))
+  // Without a token that is known nothing is shown: the gate asks for one.
+  .then(show, () => {})
   .finally(() => live.run());

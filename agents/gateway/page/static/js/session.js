@@ -2,7 +2,7 @@
 // Who looks: the name and role behind the token, and the dialog to sign in.
 
 import { gate, get, token } from "./api.js";
-import { h } from "./dom.js";
+import { h, toast } from "./dom.js";
 import { ask } from "./dialog.js";
 import { live } from "./live.js";
 
@@ -11,9 +11,20 @@ export const session = { name: "", role: "", tokens: false, version: "", basemap
 const button = document.getElementById("who");
 let asking = false;
 
-/** Learn who asks; hides what that role may not do. */
-export async function identify() {
-  const found = await get("/me");
+const AGAIN_MS = 2000;
+
+/** Learn who asks; hides what that role may not do. `failed` hears why it is asked again. */
+export async function identify(failed = (error) => toast(error.message, true)) {
+  let found = null;
+  while (!found) {
+    try {
+      found = await get("/me");
+    } catch (error) {
+      if (error.status === 401) throw error;
+      failed(error);
+      await new Promise((done) => setTimeout(done, AGAIN_MS));
+    }
+  }
   Object.assign(session, found, { known: true });
   document.body.dataset.role = found.role;
   button.textContent = found.tokens ? `${found.name} · ${found.role}` : "no sign-in";
@@ -58,9 +69,8 @@ export async function signIn(why = "") {
 async function entered() {
   try {
     await identify();
-  } catch (error) {
+  } catch {
     // A token that is not known: the gate has asked for another one already.
-    if (error.status !== 401) throw error;
     return;
   }
   live.again();

@@ -28,49 +28,58 @@ export class When {
     this.button.textContent = opens ? "Back to now" : "Go back in time";
     if (opens) this.open();
     else {
+      // What is still being read is of no use any more.
+      this.closed.abort();
       this.place = null;
       this.changed(null);
     }
   }
 
   async open() {
-    const { area, signal } = this;
+    this.closed = new AbortController();
+    const signal = AbortSignal.any([this.signal, this.closed.signal]);
     const reading = h("p", { class: "soft", role: "status" }, "reading the log…");
     fill(this.element, reading);
     try {
-      this.history = await patiently(url(["areas", area, "history"]), ({ read, total }) => (reading.textContent = `reading the log: ${many(read)} of ${many(total)} records`), signal);
+      this.history = await patiently(url(["areas", this.area, "history"]), ({ read, total }) => total && (reading.textContent = `reading the log: ${many(read)} of ${many(total)} records`), signal);
+      this.#draw(signal);
+      await this.#look(this.place ?? this.history.facts, signal);
     } catch (error) {
       if (error.name !== "AbortError") fill(this.element, problem(error));
-      return;
     }
-    this.#draw();
-    await this.go(this.place ?? this.history.facts, 0);
   }
 
   /** Look at a place; while it is dragged, at where it rests. */
-  async go(place, soon = SOON_MS) {
-    this.place = Math.min(Math.max(place, 0), this.history.facts);
-    this.slider.value = String(this.place);
+  async #go(place, signal) {
+    try {
+      await this.#look(place, signal, SOON_MS);
+    } catch (error) {
+      if (error.name !== "AbortError") this.said.textContent = error.message;
+    }
+  }
+
+  async #look(place, signal, soon = 0) {
+    const wanted = (this.place = Math.min(Math.max(place, 0), this.history.facts));
+    this.slider.value = String(wanted);
     this.#mark();
     clearTimeout(this.timer);
     await new Promise((done) => (this.timer = setTimeout(done, soon)));
-    const wanted = this.place;
-    const found = await patiently(url(["areas", this.area, "history", "at"], { place: wanted, tasks: this.tasks }), () => {}, this.signal);
+    const found = await patiently(url(["areas", this.area, "history", "at"], { place: wanted, tasks: this.tasks }), () => {}, signal);
     if (wanted !== this.place) return;
     this.said.textContent = `after ${counted(found.place, "fact")} of ${many(this.history.facts)}, ${found.at ? instant(found.at) : "before the first"}`;
     this.slider.setAttribute("aria-valuetext", this.said.textContent);
     this.changed(found);
   }
 
-  #draw() {
+  #draw(signal) {
     const { facts } = this.history;
     this.canvas = h("canvas", { "aria-hidden": "true" });
-    this.slider = h("input", { type: "range", min: "0", max: String(facts), value: String(facts), "aria-label": this.label, oninput: () => this.go(Number(this.slider.value)).catch(() => {}) });
+    this.slider = h("input", { type: "range", min: "0", max: String(facts), value: String(facts), "aria-label": this.label, oninput: () => this.#go(Number(this.slider.value), signal) });
     this.said = h("span", { role: "status" });
-    const step = (words, name, by) => h("button", { type: "button", "aria-label": name, onclick: () => this.go(this.place + by).catch(() => {}) }, words);
+    const step = (words, name, by) => h("button", { type: "button", "aria-label": name, onclick: () => this.#go(this.place + by, signal) }, words);
     fill(this.element, this.canvas, this.slider, h("div", { class: "acts" }, this.said, h("div", { class: "acts" }, step("−1", "One fact earlier", -1), step("+1", "One fact later", 1))));
     new ResizeObserver(() => this.#mark()).observe(this.canvas);
-    window.addEventListener("theme", () => this.#mark(), { signal: this.signal });
+    window.addEventListener("theme", () => this.#mark(), { signal });
   }
 
   /** What happened along the line: done above, failures below, wishes as dots. */

@@ -3,7 +3,7 @@
 
 import { post, url } from "./api.js";
 import { ask } from "./dialog.js";
-import { h, toast } from "./dom.js";
+import { fill, h, problem, toast } from "./dom.js";
 import { counted, many } from "./format.js";
 import { live } from "./live.js";
 
@@ -22,26 +22,45 @@ function labelled(words, field, help = "") {
   return h("label", { class: "field" }, words, field, help && h("small", {}, help));
 }
 
-/** Ask why, and how; then ask it of these. `status` limits what can be forced. */
-async function wanted(wish, title, status, more = null) {
+/** Ask why, and how; then ask it of these. `status` limits what can be forced; `count` says how many there are. */
+async function wanted(wish, title, status, count = null) {
   const known = WISHES[wish];
   const why = whyField();
   const follow = h("input", { type: "checkbox" });
   const forced = h("select", {}, Object.entries(FORCED).filter(([, from]) => !status || from.includes(status)).map(([word]) => h("option", { value: word }, word)));
+  const how = () => ({ wish, why: why.value, ...(wish === "force" ? { status: forced.value } : {}), ...(known.follow ? { follow: follow.checked } : {}) });
+  const number = h("p", { role: "status" });
+  if (count) {
+    const recount = async () => {
+      const body = how();
+      // What is not counted is not asked.
+      why.setCustomValidity("They are not counted yet.");
+      fill(number, "…");
+      try {
+        const said = await count(body);
+        if (body.status !== how().status) return;
+        fill(number, said);
+        why.setCustomValidity("");
+      } catch (error) {
+        fill(number, problem(error));
+      }
+    };
+    forced.addEventListener("change", recount);
+    recount();
+  }
   const yes = await ask({
     title,
     body: [
       h("p", {}, known.says),
-      more,
       wish === "force" && labelled("Status", forced),
+      count && number,
       labelled("Why", why, "Kept in the log for ever, with your name."),
       known.follow && h("label", { class: "field check" }, follow, h("span", {}, "Later tiles of the chain too"), h("small", {}, "They are done again in order, built on it.")),
     ],
     act: known.act.replace("…", ""),
     danger: known.danger,
   });
-  if (!yes) return null;
-  return { wish, why: why.value, ...(wish === "force" ? { status: forced.value } : {}), ...(known.follow ? { follow: follow.checked } : {}) };
+  return yes ? how() : null;
 }
 
 async function told(path, body, what) {
@@ -66,44 +85,70 @@ export async function wishOfTask(task, wish) {
 export async function wishOfTasks(tasks, wish) {
   const body = await wanted(wish, `${WISHES[wish].act.replace("…", "")} ${counted(tasks.length, "task")}`, "");
   if (!body) return;
-  let granted = 0;
-  const refused = [];
+  const found = new Outcome();
   for (const task of tasks) {
     try {
-      await post(url(["tasks", task.id, "wishes"]), { ...body, attempt: task.attempt });
-      granted += 1;
+      const { status } = await post(url(["tasks", task.id, "wishes"]), { ...body, attempt: task.attempt });
+      if (status === 202) found.unknown += 1;
+      else found.granted += 1;
     } catch (error) {
-      refused.push(`${task.id}: ${error.message}`);
+      found.refused.set(task.id, error.message);
     }
   }
-  done(granted, refused);
+  found.tell();
 }
 
 /** A wish about all tasks of an area that meet filters; counted before it is asked. */
-export async function wishOfAll(area, wish, filters) {
+export async function wishOfAll(area, wish, { status = "", ...filters }) {
   const path = url(["areas", area, "tasks", "wishes"]);
-  let counts;
-  try {
-    const of = wish === "force" ? { status: "pending" } : {};
-    counts = (await post(path, { ...filters, ...of, wish, preview: true })).body;
-  } catch (error) {
-    toast(error.message, true);
-    return;
-  }
-  const body = await wanted(wish, `${WISHES[wish].act.replace("…", "")}: all that match`, "", h("p", {}, h("b", {}, counted(counts.matched, "task")), wish === "force" ? " could be forced to pending." : " can be granted this."));
+  const which = { ...filters, ...(status ? { standing: status } : {}) };
+  const count = async (body) => {
+    const { body: found } = await post(path, { ...which, ...body, preview: true });
+    return [h("b", {}, counted(found.matched, "task")), body.status ? ` can be forced to ${body.status}.` : " can be granted this."];
+  };
+  const body = await wanted(wish, `${WISHES[wish].act.replace("…", "")}: all that match`, status, count);
   if (!body) return;
+  // These match again, though they were granted: another turn would be about the same.
+  const stay = body.status === "pending" && ["", "pending"].includes(status);
+  const found = new Outcome();
   try {
-    const { body: found } = await post(path, { ...filters, ...body });
-    done(found.granted, found.refused.map((one) => `${one.task}: ${one.reason}`), found.unknown);
+    while ((await turn(found, path, { ...which, ...body })) && !stay);
   } catch (error) {
-    toast(error.message, true);
+    found.trouble = error.message;
   }
+  found.tell();
 }
 
-function done(granted, refused, unknown = 0) {
-  const more = unknown ? `, ${many(unknown)} not projected yet` : "";
-  toast(`${many(granted)} granted${more}${refused.length ? `, ${many(refused.length)} refused: ${refused.slice(0, 3).join("; ")}` : ""}`, refused.length > 0);
-  live.dispatchEvent(new Event("moved"));
+/** The gateway asks it of so many at once; is another turn of use? */
+async function turn(found, path, body) {
+  const { status, body: answer } = await post(path, body);
+  found.granted += answer.granted;
+  found.unknown += answer.unknown;
+  for (const one of answer.refused) found.refused.set(one.task, one.reason);
+  found.left = answer.matched - answer.granted - answer.unknown - answer.refused.length;
+  return found.left > 0 && answer.granted > 0 && status === 200;
+}
+
+/** What became of a wish about many tasks. */
+class Outcome {
+  granted = 0;
+  unknown = 0;
+  left = 0;
+  refused = new Map();
+  trouble = "";
+
+  tell() {
+    const reasons = [...this.refused].slice(0, 3).map(([task, reason]) => `${task}: ${reason}`);
+    const said = [
+      `${many(this.granted)} granted`,
+      this.unknown && `${many(this.unknown)} written, and not projected yet`,
+      this.left > 0 && `${many(this.left)} not asked yet`,
+      reasons.length && `${many(this.refused.size)} refused: ${reasons.join("; ")}`,
+      this.trouble,
+    ];
+    toast(said.filter(Boolean).join(", "), Boolean(reasons.length || this.left > 0 || this.trouble));
+    live.dispatchEvent(new Event("moved"));
+  }
 }
 
 const AREA = {
@@ -116,7 +161,7 @@ const AREA = {
 export async function wishOfArea(area, wish) {
   const [act, says] = AREA[wish];
   const why = whyField();
-  const name = h("input", { autocomplete: "off", required: true, pattern: escaped(area.name) });
+  const name = exactly(area.name);
   const yes = await ask({
     title: `${act}: ${area.name}`,
     body: [h("p", {}, says), labelled("Why", why), wish === "cancel" && labelled("The area's name, to be sure", name)],
@@ -129,7 +174,7 @@ export async function wishOfArea(area, wish) {
 /** Cancel each of these areas; their number is typed, to be sure. */
 export async function cancelAreas(areas) {
   const why = whyField();
-  const number = h("input", { autocomplete: "off", required: true, pattern: String(areas.length), inputmode: "numeric" });
+  const number = exactly(String(areas.length), { inputmode: "numeric" });
   const yes = await ask({
     title: `Cancel ${counted(areas.length, "area")}`,
     body: [h("p", {}, AREA.cancel[1]), h("p", { class: "small wide" }, areas.map((one) => one.name).join(", ")), labelled("Why", why), labelled("How many, to be sure", number)],
@@ -140,7 +185,13 @@ export async function cancelAreas(areas) {
   for (const area of areas) await told(url(["areas", area.name, "wishes"]), { wish: "cancel", why: why.value }, `Cancel ${area.name}`);
 }
 
-const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\\-/]/g, "\\$&");
+/** A field in which this is to be typed. */
+function exactly(text, props = {}) {
+  const check = () => field.setCustomValidity(field.value === text ? "" : `Expected: ${text}`);
+  const field = h("input", { autocomplete: "off", required: true, ...props, oninput: check });
+  check();
+  return field;
+}
 
 /** How many tasks of an area may be ordered at once. */
 export async function limitArea(area) {
