@@ -116,6 +116,7 @@ class Pasts:
             if past.idle.is_set():
                 past.idle.clear()
                 past.problem = None
+                past.read = past.total = 0  # how far it is now nobody knows yet
                 reader = threading.Thread(
                     target=self._read, args=(area, past), name="history", daemon=True
                 )

@@ -63,5 +63,17 @@ def test_what_is_being_read_is_never_forgotten_for_what_somebody_else_asks():
         assert len(past.history.told) == len(log.records) // len(areas)
 
 
+def test_what_was_read_before_is_not_taken_for_what_is_there_now():
+    log = Log(an_area("demo", 1))
+    pasts = Pasts(log)
+    facts = len(pasts.of("demo", 60).history.told)
+    log.records += an_area("demo", 2)
+    log.is_open.clear()
+    assert not pasts.of("demo", 0).is_abreast
+    log.is_open.set()
+    past = wait_for(lambda: abreast(pasts.of("demo", 1)))
+    assert len(past.history.told) == len(log.records) > facts
+
+
 def abreast(past: Past) -> Past | None:
     return past if past.is_abreast else None
