@@ -13,7 +13,7 @@ from streams.failures import Failure
 
 T = TypeVar("T")
 
-AGAIN: Final = frozenset({Failure.TRANSIENT_NET, Failure.RATE_LIMITED})
+_AGAIN: Final = frozenset({Failure.TRANSIENT_NET, Failure.RATE_LIMITED})
 """Failures after which it is asked again while the order runs."""
 
 
@@ -47,7 +47,7 @@ class Patience:
     def _wait(self, error: ProviderError, failures: int) -> None:
         """Wait before it is asked again, after so many failures in a row."""
         longest_s, asked_s = self._manners.longest_pause_s, error.retry_after_s
-        if error.failure not in AGAIN:
+        if error.failure not in _AGAIN:
             raise error
         if asked_s:
             self._gate.hold(asked_s)
