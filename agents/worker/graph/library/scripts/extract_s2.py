@@ -30,7 +30,7 @@ _BLOCK = 1024
 
 
 def extract_s2(workdir: Path, pattern: str) -> None:
-    """Write every spectral band of a product, at its finest resolution.
+    """Write every spectral band of a product, at its native resolution.
 
     Args:
         workdir: a folder of it is the product.
