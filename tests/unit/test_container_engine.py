@@ -252,7 +252,7 @@ def test_refusals_of_the_engine_are_told(status, error, docker, call, tmp_path):
 def test_engine_that_does_not_answer_is_asked_again_later(call):
     with serve({}) as other:
         gone = other.url
-    with pytest.raises(StepTransient, match="no answer of the Docker engine"):
+    with pytest.raises(StepTransient, match=f"no Docker engine answers at {gone}"):
         make({"host": gone}).run(call[0])
 
 

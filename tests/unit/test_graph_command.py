@@ -119,7 +119,7 @@ def test_notes_are_about_what_may_be_right_elsewhere(ingester, graph, monkeypatc
         "needs the configuration 'dformat_out' (at $.processing_steps[0].args.dformat)",
         "$.processing_steps[0].args.before: nothing fetches 'mask' of T1",
         "$.processing_steps[0].command: no function 'nobody' is registered",
-        "here no container can be run: engine 'docker': no Docker engine answers at",
+        "here no container can be run: no Docker engine answers at",
         "$.processing_steps[1].command: image 'image' is neither pinned by digest",
         "$.envs[0]: variables LEVEL of the graph are not among",
         "$.processing_steps[1].envs[0]: variables TOKEN of the graph are not among",

@@ -10,10 +10,9 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +81,8 @@ _LEVELS = (
 class ContainerEngine:
     """Runs images."""
 
-    connect: "Callable[[], docker.APIClient]"
+    host: str | None
+    """Where the Docker Engine is; None: the local one."""
     images: tuple[str, ...]
     """References that may be run although they are not pinned."""
     envs: tuple[str, ...]
@@ -101,7 +101,7 @@ class ContainerEngine:
         if problem:
             raise StepFatal(problem)
         environment = self._environment(call)
-        with _border(call.command), closing(self.connect()) as client:
+        with self.reached() as client, _border(call.command):
             self._find_image(client, call)
             container = self._create(client, call, environment)
             try:
@@ -109,6 +109,27 @@ class ContainerEngine:
             finally:
                 with suppress(NotFound):
                     client.remove_container(container, v=True, force=True)
+
+    @contextmanager
+    def reached(self) -> Iterator["docker.APIClient"]:
+        """A client that speaks the Docker Engine's version.
+
+        Raises:
+            StepTransient: no engine answers.
+        """
+        import docker
+
+        try:
+            client = docker.APIClient(
+                base_url=self.host, version="auto", timeout=_ANSWER_S
+            )
+        except docker.errors.DockerException as error:
+            where = self.host or "unix:///var/run/docker.sock"
+            raise StepTransient(
+                f"no Docker engine answers at {where}: {error}"
+            ) from error
+        with closing(client):
+            yield client
 
     def _environment(self, call: Call) -> dict[str, str]:
         strange = [name for name in call.envs if name not in self.envs]
@@ -305,7 +326,7 @@ def make(options: Mapping[str, str]) -> ContainerEngine:
         ValueError: an option is wrong.
     """
     try:
-        import docker
+        import docker  # noqa: F401 (is it there?)
     except ImportError as error:
         raise PluginError(_MISSING) from error
     envs, volumes = listed(options, "envs"), listed(options, "volumes")
@@ -318,11 +339,8 @@ def make(options: Mapping[str, str]) -> ContainerEngine:
     pull = options.get("pull", "missing")
     if pull not in ("missing", "never"):
         raise ValueError(f"pull: '{pull}', expected missing or never")
-    host = options.get("host") or os.environ.get("DOCKER_HOST")
     return ContainerEngine(
-        connect=partial(
-            docker.APIClient, base_url=host, version="auto", timeout=_ANSWER_S
-        ),
+        host=options.get("host") or os.environ.get("DOCKER_HOST"),
         images=listed(options, "images"),
         envs=envs,
         volumes=volumes,
