@@ -179,6 +179,17 @@ def test_plan_of_every_engine_is_a_command_line(ingester, tmp_path):
     ]
 
 
+def test_graphs_of_graphpath_are_found_where_no_roots_are_set(
+    ingester, graph, monkeypatch
+):
+    monkeypatch.setenv("GRAPHPATH", str(graph.parent))
+    out, _, _ = ingester("graph", "check", graph.name)
+    assert graph.name in out
+    monkeypatch.setenv("INGESTER_GRAPH_ROOTS", "/somewhere/else")
+    _, err, status = ingester("graph", "check", graph.name)
+    assert status == 2, err
+
+
 def test_plan_is_drawn(ingester, graph, tmp_path):
     dot, svg = tmp_path / "p.dot", tmp_path / "p.svg"
     ingester("graph", "plan", graph, *TILE, "--dot", dot, "--svg", svg)
