@@ -160,7 +160,10 @@ class Settings(BaseSettings):
     eodata_region: str = _of("default", "Its region.", "catalogue")
 
     graph_roots: Names = _of(
-        (), "Folders whose graphs and commands may be run, beside ours.", "workers"
+        (),
+        "Folders whose graphs and commands may be run, beside ours; empty: that of "
+        "the variable `GRAPHPATH`, if there is one.",
+        "workers",
     )
     graph_digests: Names = _of(
         (),
@@ -290,6 +293,13 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(item.strip() for item in value.split(",") if item.strip())
         return value
+
+    @field_validator("graph_roots")
+    @classmethod
+    def _graphpath(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Without any, the folder that users of the Go ingester have."""
+        folder = os.environ.get("GRAPHPATH")
+        return value or ((folder,) if folder else ())
 
     @field_validator("graph_digests")
     @classmethod

@@ -89,7 +89,7 @@ _LIBRARY = {
     "S1BackscatterCoherence": (
         "Backscatter of a burst, and its coherence with the date before."
     ),
-    "S1Clean": "Release what was kept for the next dates of a burst.",
+    "S1Clean": "Does nothing: what was kept for a burst is released by itself.",
     "S1CoregExtract": "Lay a burst on the first of its series, and keep it so.",
     "S1Preprocessing": (
         "Cut a burst out of an SLC product, with precise orbit and calibration (for the"
@@ -122,7 +122,7 @@ _SCRIPTS = {
     ),
     "extract_s2.py": (
         "`--workdir`, `--pattern-out` (`*` is the band)",
-        "The spectral bands of a Sentinel-2 product as JPEG 2000, at their finest "
+        "The spectral bands of a Sentinel-2 product as JPEG 2000, at their native "
         "resolution; fatal when one is missing.",
     ),
 }

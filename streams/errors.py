@@ -39,6 +39,7 @@ IngesterError
 ├── OrderCancelled          an order's area was cancelled
 ├── OrderKillsWorker        an order's worker died each time it was begun
 ├── NodeExhausted           the worker's disk or memory is full
+├── EngineMissing           the worker has not what a step needs
 ├── ReadModelError          PostgreSQL refused or did not answer
 ├── WebhookError            a receiver of notices did not take one
 ├── PluginError             a plug-in is missing or does not load
@@ -301,6 +302,12 @@ class NodeExhausted(IngesterError):
 
     ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM})
     """Numbers of the `OSError`s that mean it."""
+
+
+class EngineMissing(IngesterError):
+    """The worker has not what a step needs; another worker may have it."""
+
+    failure = Failure.NODE_RESOURCE
 
 
 class ReadModelError(IngesterError):

@@ -61,7 +61,7 @@ TREATMENT: dict[Failure, Treatment] = {
     Failure.TRANSIENT_NET: Treatment("the network or a server failed", Cost.SYSTEM),
     Failure.TRANSIENT_STORAGE: Treatment("the object store failed", Cost.SYSTEM),
     Failure.NODE_RESOURCE: Treatment(
-        "the worker ran out of disk or memory", Cost.SYSTEM
+        "the worker lacks disk, memory or an engine", Cost.SYSTEM
     ),
     Failure.INTEGRITY: Treatment("the product is damaged or incomplete", Cost.REQUEST),
     Failure.BAD_INPUT: Treatment("the order cannot be carried out", Cost.REQUEST),

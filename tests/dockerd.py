@@ -132,6 +132,10 @@ class Engine:
     containers: dict[str, Container] = field(default_factory=dict)
     created: list[dict[str, Any]] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    pulling: list[bytes] = field(default_factory=list)
+    """What a pull says instead of bringing the image."""
+    stalled: threading.Event | None = None
+    """Pulls end when it is set."""
     fail_create: tuple[int, str] | None = None
     """Status and message of the answer to every creation."""
     url: str = ""
@@ -203,8 +207,14 @@ class _Handler(BaseHTTPRequestHandler):
             said = f"pull access denied for {name}, repository does not exist"
             self._answer(404, {"message": said})
             return
-        self.engine.images[reference] = self.engine.remote[reference]
-        self._stream(iter([b'{"status":"Pulling from library"}\r\n']))
+        if not self.engine.pulling:
+            self.engine.images[reference] = self.engine.remote[reference]
+        self._stream(self._pulling())
+
+    def _pulling(self) -> Iterator[bytes]:
+        yield from self.engine.pulling or [b'{"status":"Pulling from library"}\r\n']
+        if self.engine.stalled:
+            self.engine.stalled.wait()
 
     def create(self, *, query: Any, body: Any) -> None:
         if self.engine.fail_create:

@@ -41,7 +41,9 @@ def make_product(
         return product
     for band in (*BANDS, "SCL"):
         for resolution in (10, 20, 60):
-            if band != "B10" and resolution >= _finest(band):
+            # The processor resamples B01 to 20 m, besides coarser copies.
+            finest = 20 if band == "B01" else _finest(band)
+            if band != "B10" and resolution >= finest:
                 file = f"R{resolution}m/T31TDH_20180101T105441_{band}_{resolution}m.jp2"
                 dtype = "uint8" if band == "SCL" else "uint16"
                 write_band(images / file, 1200 // resolution, dtype)

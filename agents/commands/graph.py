@@ -37,7 +37,7 @@ from agents.worker.graph.plan import Command, make_plan
 from agents.worker.graph.select import Expected, expected_outputs
 from agents.worker.graph.shape import json_schema
 from agents.worker.layers import stored_name
-from streams.errors import InvalidGraph, InvalidRequest, PluginError
+from streams.errors import InvalidGraph, InvalidRequest, PluginError, StepTransient
 from streams.model import Scene, Tile
 
 app = typer.Typer(no_args_is_help=True, help="Processing graphs.")
@@ -191,8 +191,9 @@ def _notes(graph: Graph, config: dict[str, str]) -> Iterator[str]:
 def _notes_on_containers(graph: Graph) -> Iterator[str]:
     """What this machine would refuse; the workers' settings may be others."""
     try:
-        plugins.make("engine", EngineName.DOCKER)
-    except PluginError as error:
+        with plugins.make("engine", EngineName.DOCKER).reached():
+            pass
+    except (PluginError, StepTransient) as error:
         yield f"here no container can be run: {error}"
     options = plugin_options("engine", EngineName.DOCKER)
     images, envs = (container.listed(options, name) for name in ("images", "envs"))

@@ -41,7 +41,12 @@ from agents.worker.steplog import StepLog, kept_log
 from agents.worker.store import ObjectStore
 from agents.worker.workdir import Workshop
 from streams.envelope import Envelope
-from streams.errors import InvalidGraph, NoProviderDelivered, ProviderError
+from streams.errors import (
+    IngesterError,
+    InvalidGraph,
+    NoProviderDelivered,
+    ProviderError,
+)
 from streams.events import DownloadDone, DownloadFailed, DownloadStarted
 from streams.failures import Failure
 from streams.model import Delivery, Part, Tile
@@ -182,7 +187,11 @@ class Downloading:
         desk: Desk,
         said: StepLog,
     ) -> list[Kept]:
-        """Run the scene graph for one tile and store what it creates."""
+        """Run the scene graph for one tile and store what it creates.
+
+        Also when it failed: a graph may keep some files for that case. What goes wrong
+        with these does not hide why it failed.
+        """
         tile = Tile(part.tile, m.scene.name, m.scene.date, "", part.swath, part.number)
         here = Position(m.scene, tile)
         settings = context(graph, (here,), m.settings.graph_config, work)
@@ -195,27 +204,40 @@ class Downloading:
             about = f"{part.tile}: " if len(m.scene.parts) > 1 else ""
             said.take(level, about + line)
 
-        run_plan(
-            plan,
-            settings,
-            self.engines,
-            timeout_s=self.step_timeout_s,
-            memory_mb=self.step_memory_mb,
-            cpus=self.step_cpus,
-            cancelled=desk.cancelled,
-            log=log,
-        )
-        desk.step = "store"
-        outputs = select_outputs(graph, settings, None, retriable=m.settings.retriable)
-        return keep(
-            [out for out in outputs if out.action is OutAction.CREATE],
-            work,
-            lambda place, name: self._uri(m, place.tile.name, name),
-            self.store,
-            origin_of(plan, settings, ()),
-            log,
-            failed=False,
-        )
+        error: IngesterError | None = None
+        try:
+            run_plan(
+                plan,
+                settings,
+                self.engines,
+                timeout_s=self.step_timeout_s,
+                memory_mb=self.step_memory_mb,
+                cpus=self.step_cpus,
+                cancelled=desk.cancelled,
+                log=log,
+            )
+        except IngesterError as failure:
+            error = failure
+        retriable = m.settings.retriable
+        try:
+            outputs = select_outputs(graph, settings, error, retriable=retriable)
+            desk.step = "store"
+            kept = keep(
+                [out for out in outputs if out.action is OutAction.CREATE],
+                work,
+                lambda place, name: self._uri(m, place.tile.name, name),
+                self.store,
+                origin_of(plan, settings, ()),
+                log,
+                failed=error is not None,
+            )
+        except IngesterError as later:
+            if error is None:
+                raise
+            raise error from later
+        if error is not None:
+            raise error
+        return kept
 
     def _uri(self, m: DownloadOrder, tile: str, name: str) -> str:
         root = m.settings.storage_uri or self.storage_uri

@@ -249,23 +249,49 @@ def test_refusals_of_the_engine_are_told(status, error, docker, call, tmp_path):
         run(docker, call[0], tmp_path, "")
 
 
-def test_engine_that_is_gone_is_asked_again_later(docker, call, tmp_path):
-    engine = make({"host": docker.url})
+def test_engine_that_does_not_answer_is_asked_again_later(call):
     with serve({}) as other:
         gone = other.url
-    engine.client.base_url = gone.replace("tcp", "http")
-    with pytest.raises(StepTransient, match="no answer of the Docker engine"):
-        engine.run(call[0])
+    with pytest.raises(StepTransient, match=f"no Docker engine answers at {gone}"):
+        make({"host": gone}).run(call[0])
+
+
+@pytest.mark.parametrize(
+    ("item", "says"),
+    [
+        (b'{"error":"toomanyrequests: slow down"}\r\n', "toomanyrequests: slow down"),
+        (b'{"status":"Downloading"}\r\n', "was fetched, and is not here"),
+    ],
+)
+def test_image_that_a_registry_breaks_off_is_asked_for_again(
+    item, says, docker, call, tmp_path
+):
+    docker.remote[PINNED] = docker.images.pop(PINNED)
+    docker.pulling = [item]
+    with pytest.raises(StepTransient, match=says):
+        run(docker, call[0], tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [("time", StepFailed, "took longer"), ("cancel", StepTransient, "was cancelled")],
+)
+def test_image_that_is_not_fetched_to_its_end_is_given_up(
+    change, error, says, docker, call, tmp_path
+):
+    docker.remote[PINNED] = docker.images.pop(PINNED)
+    docker.pulling, docker.stalled = [b'{"status":"Waiting"}\r\n'], threading.Event()
+    made = replace(call[0], timeout_s=1 if change == "time" else 60)
+    if change == "cancel":
+        made.cancelled.set()
+    try:
+        with pytest.raises(error, match=says):
+            run(docker, made, tmp_path, "")
+    finally:
+        docker.stalled.set()
 
 
 # -- what is missing or wrong
-
-
-def test_engine_that_does_not_answer_is_named_with_its_address():
-    with serve({}) as docker:
-        gone = docker.url
-    with pytest.raises(PluginError, match=f"no Docker engine answers at {gone}"):
-        make({"host": gone})
 
 
 def test_missing_extra_is_named(monkeypatch):

@@ -37,6 +37,21 @@ def test_n11_no_data_of_a_text_may_be_none():
     assert math.isnan(with_text(SOUND, "uint16,NaN,0,32767").no_data)
 
 
+@pytest.mark.parametrize("word", ["Inf", "-Inf", "-Infinity", "infinity"])
+def test_values_of_a_text_may_be_infinite(word):
+    value = float(word)
+    assert with_text(SOUND, f"float32,{word},0,1").no_data == value
+    found = with_text(SOUND, f"float32,0,{word},{word}")
+    assert (found.min_value, found.max_value) == (value, value)
+
+
+def test_no_index_takes_a_range_without_end():
+    assert problems(with_text(SOUND, "float32,-Inf,0,1")) == []
+    assert "min and max must be finite" in problems(
+        with_text(SOUND, "float32,0,-Inf,1")
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -46,7 +61,6 @@ def test_n11_no_data_of_a_text_may_be_none():
         ("uint12,0,0,1", "data type 'uint12' is unknown"),
         ("uint16,x,0,1", "'x' is no number"),
         ("uint16,,0,1", "'' is no number"),
-        ("float32,0,-Infinity,1", "'-Infinity' is not finite"),
     ],
 )
 def test_n11_text_that_is_no_format_is_refused(text, expected):

@@ -272,6 +272,29 @@ def test_failing_scene_graph_fails_with_its_class(script, failure, trade, tmp_pa
 
 
 @pytest.mark.parametrize(
+    "conditions",
+    [
+        {"condition": "on_failure"},
+        {"error_condition": "on_failure"},
+        {"error_condition": "on_fatal_failure"},
+    ],
+)
+def test_failing_scene_graph_keeps_what_its_error_conditions_say(
+    conditions, trade, tmp_path
+):
+    step = write_script(
+        tmp_path, "open('20240101_S_x.txt', 'w').write('why'); raise SystemExit(65)"
+    )
+    out = an_output(layer="x", extension="txt", **conditions)
+    other = an_output(layer="y", extension="txt")
+    graph = write_graph(tmp_path, processing_steps=[step], out_files=[[out, other]])
+    fact = failed(trade(Provider(PRODUCT)), an_order(scene_graph=graph))
+    assert fact.failure is Failure.STEP_FATAL
+    assert stored(tmp_path)["demo/S/tiles/S/d1/20240101_S_x.txt"] == b"why"
+    assert len(stored(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
     "document",
     [
         {"processing_steps": [{"engine": "perl", "command": "x"}]},

@@ -54,12 +54,19 @@ def test_bands_with_an_offset_are_harmonised_without_loss(tmp_path):
     assert np.array_equal(after[1:], rest)
 
 
-def test_level_2a_gives_each_band_at_its_finest_resolution(tmp_path):
+def test_level_2a_gives_each_band_at_its_native_resolution(tmp_path):
     sentinel2.make_product(tmp_path, f"{sentinel2.LEVEL_2A}.SAFE")
     found = extract_s2(tmp_path)
     assert sorted(found) == sorted(set(sentinel2.BANDS) - {"B10"})
     sizes = {band: read(file)[0].shape[0] for band, file in found.items()}
-    assert (sizes["B02"], sizes["B8A"], sizes["B09"]) == (120, 60, 20)
+    assert (sizes["B02"], sizes["B8A"], sizes["B01"]) == (120, 60, 20)
+
+
+def test_band_that_is_only_there_resampled_is_taken_at_the_finest_resolution(tmp_path):
+    product = sentinel2.make_product(tmp_path, f"{sentinel2.LEVEL_2A}.SAFE")
+    (native,) = product.rglob("*_B02_10m.jp2")
+    native.unlink()
+    assert read(extract_s2(tmp_path)["B02"])[0].shape == (60, 60)
 
 
 def test_band_that_is_missing_is_fatal_and_named(tmp_path):

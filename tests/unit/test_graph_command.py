@@ -119,7 +119,7 @@ def test_notes_are_about_what_may_be_right_elsewhere(ingester, graph, monkeypatc
         "needs the configuration 'dformat_out' (at $.processing_steps[0].args.dformat)",
         "$.processing_steps[0].args.before: nothing fetches 'mask' of T1",
         "$.processing_steps[0].command: no function 'nobody' is registered",
-        "here no container can be run: engine 'docker': no Docker engine answers at",
+        "here no container can be run: no Docker engine answers at",
         "$.processing_steps[1].command: image 'image' is neither pinned by digest",
         "$.envs[0]: variables LEVEL of the graph are not among",
         "$.processing_steps[1].envs[0]: variables TOKEN of the graph are not among",
@@ -177,6 +177,17 @@ def test_plan_of_every_engine_is_a_command_line(ingester, tmp_path):
         ["native", "x", "--a=1 2"],
         ["docker", "x", "--a=1 2"],
     ]
+
+
+def test_graphs_of_graphpath_are_found_where_no_roots_are_set(
+    ingester, graph, monkeypatch
+):
+    monkeypatch.setenv("GRAPHPATH", str(graph.parent))
+    out, _, _ = ingester("graph", "check", graph.name)
+    assert graph.name in out
+    monkeypatch.setenv("INGESTER_GRAPH_ROOTS", "/somewhere/else")
+    _, err, status = ingester("graph", "check", graph.name)
+    assert status == 2, err
 
 
 def test_plan_is_drawn(ingester, graph, tmp_path):

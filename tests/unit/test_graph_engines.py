@@ -22,11 +22,13 @@ from agents.worker.graph.model import EngineName
 from agents.worker.graph.plan import Command, Plan
 from agents.worker.graph.run import passed_on, run_plan
 from streams.errors import (
+    EngineMissing,
     PluginError,
     StepFailed,
     StepFatal,
     StepTransient,
 )
+from streams.failures import Failure
 from tests.graphs import a_context, a_graph
 from tests.system import is_running
 
@@ -601,5 +603,15 @@ def test_engine_that_is_not_installed_is_named_with_its_step(tmp_path):
         raise PluginError(f"engine '{name}' is not installed")
 
     commands = [Command(EngineName.SNAP, "graph.xml", {}, None)]
-    with pytest.raises(PluginError, match=r"step 'graph.xml' needs the engine 'snap'"):
+    with pytest.raises(
+        EngineMissing, match=r"step 'graph.xml' needs the engine 'snap'"
+    ) as caught:
         _run(tmp_path, commands, engines)
+    # Another worker may have it.
+    assert caught.value.failure is Failure.NODE_RESOURCE
+
+
+def test_what_an_engine_lacks_is_a_lack_of_the_worker(tmp_path):
+    commands = [Command(EngineName.NATIVE, "nobody", {}, None)]
+    with pytest.raises(EngineMissing, match="'nobody' is not registered"):
+        _run(tmp_path, commands, lambda name: NativeEngine())

@@ -12,10 +12,11 @@ import pytest
 from agents.worker.graph.engines.command import tokens
 from agents.worker.graph.load import load_graph
 from agents.worker.graph.model import Position, context
+from agents.worker.graph.picture import draw
 from agents.worker.graph.plan import make_plan
 from streams.errors import InvalidGraph
 from streams.model import Scene, Tile
-from tests.graphs import a_context, a_graph, a_place, a_step
+from tests.graphs import a_context, a_graph, a_place, a_step, an_output
 
 WORK = Path("/work-folder")
 FRENCH = "fr_FR.ISO-8859-1"
@@ -241,3 +242,17 @@ def test_plan_names_its_graph_and_the_digest():
     plan = make_plan(graph, a_context(graph, WORK))
     assert (plan.graph, plan.digest) == ("Pass", graph.digest)
     assert plan.inputs == plan.commands == ()
+
+
+def test_picture_shows_files_that_would_be_kept_and_no_others(tmp_path):
+    outputs = [
+        an_output(layer="always"),
+        an_output(layer="maybe", condition="file_exists"),
+        an_output(layer="later", condition="different_T0_T1"),
+        an_output(layer="other", only_with={"values": ["both"]}),
+        an_output(layer="ignored", action="to_ignore"),
+        an_output(layer="deleted", action="to_delete"),
+    ]
+    graph = a_graph(tmp_path, config={"values": "one"}, out_files=[outputs])
+    boxes = draw(graph, a_context(graph, WORK, "AAA")).boxes
+    assert [box.text.split("_")[-1] for box in boxes] == ["always.tif", "maybe.tif"]

@@ -146,3 +146,19 @@ def test_raster_without_crs_has_no_footprint(tmp_path):
     file = written(tmp_path / "x.tif", np.ones((2, 2), "uint8"), crs=None)
     found = measure(file, "", None)
     assert (found.footprint, found.bands[0].valid_pct) == ("", 100)
+
+
+def test_raster_west_of_180_degrees_is_cut_there_too(tmp_path):
+    file = written(tmp_path / "x.tif", np.ones((1, 2), "uint8"), west=-180.5)
+    footprint = shapely.from_wkt(measure(file, "", None).footprint)
+    expected = shapely.union_all(
+        [shapely.box(179.5, 49, 180, 50), shapely.box(-180, 49, -178.5, 50)]
+    )
+    assert footprint.symmetric_difference(expected).area < 1e-6
+    assert footprint.is_valid
+
+
+def test_infinite_pixels_do_not_count(tmp_path):
+    pixels = np.array([[-np.inf, np.inf, 1, 3]], "float32")
+    file = written(tmp_path / "x.tif", pixels)
+    assert measure(file, "", None).bands == (Statistics(1, 3, 2, 50),)

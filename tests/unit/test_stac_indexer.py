@@ -32,7 +32,16 @@ TILE = Tile("LC08_S", "LC08_S", DATE, "196021")
 DN = DataFormat("uint16", 0, 1, 65535, 1, 65535)
 
 
-def _entry(folder, name="B04", *, crs="EPSG:32632", west=500_000, data_format=DN):
+def _entry(
+    folder,
+    name="B04",
+    *,
+    crs="EPSG:32632",
+    west=500_000,
+    data_format=DN,
+    north=6_180_000,
+    pixel=300,
+):
     file = folder / f"{name}.tif"
     profile = {
         "driver": "GTiff",
@@ -41,7 +50,7 @@ def _entry(folder, name="B04", *, crs="EPSG:32632", west=500_000, data_format=DN
         "count": 1,
         "dtype": "uint16",
         "crs": crs,
-        "transform": from_origin(west, 6_180_000, 300, 300),
+        "transform": from_origin(west, north, pixel, pixel),
         "nodata": 0,
     }
     with rasterio.open(file, "w", **profile) as raster:
@@ -131,6 +140,8 @@ def test_physical_values_follow_from_scale_and_offset(tmp_path):
         (DN, (None, None, 0)),
         (DataFormat("uint16", math.nan, 0, 100, 0, 100), (None, None, None)),
         (DataFormat("float32", -0.5, 0, 1, 0, 1), (None, None, -0.5)),
+        # JSON has no infinity.
+        (DataFormat("float32", -math.inf, 0, 1, 0, 1), (None, None, "-inf")),
         (DataFormat("int16", -32768, 0, 1000, 0, 1), (0.001, 0, -32768)),
         # A curve is no scale and offset.
         (DataFormat("int16", 0, 0, 1000, 0, 1, 2), (None, None, 0)),
@@ -165,6 +176,15 @@ def test_item_across_180_degrees_is_cut_there(tmp_path):
     assert outline.bounds[0] == -180
     assert outline.bounds[2] == 180
     assert outline.area < 0.05
+
+
+def test_item_that_begins_west_of_180_degrees_is_cut_there(tmp_path):
+    # 40 pixels of a degree by 30.
+    entry = _entry(tmp_path, crs="EPSG:4326", west=-180.5, north=50, pixel=1)
+    item = _item(entry)
+    assert item.bbox == [179.5, 20, -140.5, 50]
+    outline = shapely.geometry.shape(item.geometry)
+    assert (outline.bounds[0], outline.bounds[2]) == (-180, 180)
 
 
 def test_same_layers_give_the_same_bytes(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agents.worker.desk import Desk
@@ -16,7 +17,9 @@ from streams.events import ProcessFailed
 from streams.failures import Failure
 from tests.disks import run_on_a_disk
 from tests.graphs import an_output
+from tests.landsat import LEVEL_1
 from tests.processes import TASK, a_processor, an_index, tile_order
+from tests.rasters import write
 from tests.system import is_running, wait_for
 from tests.trades import AREA, failed, left_behind, put_layer, stored
 
@@ -200,7 +203,7 @@ def test_cancelled_step_is_ended_and_keeps_what_it_said(tmp_path):
     told(fact.message, tmp_path)
 
 
-# -- a full disk: a real one, of 8 MB, in a name space of its own
+# -- a full disk: a real one, small, in a name space of its own
 
 FULL = """
 import sys, json
@@ -214,8 +217,9 @@ folder, small, script, extension = Path(sys.argv[1]), Path(sys.argv[2]), *sys.ar
 out = an_output(layer="x", extension=extension)
 if extension == "tif":
     out = an_index("x")
+step = json.loads(script) if script.startswith("{") else script
 with a_processor(folder, workshop=Workshop(small, "w")) as trade:
-    fact = failed(trade, tile_order(folder, script, out))
+    fact = failed(trade, tile_order(folder, step, out))
 left = [str(p) for p in small.rglob("*")]
 print(json.dumps([fact.failure, fact.message, fact.log, left]))
 """
@@ -227,11 +231,15 @@ FILL = (
 )
 
 
-def _on_a_full_disk(tmp_path: Path, script: str, extension: str = "txt") -> Any:
-    """What a processor says whose work folder is on a disk of 8 MB."""
+def _on_a_full_disk(
+    tmp_path: Path, script: str, extension: str = "txt", megabytes: int = 8
+) -> Any:
+    """What a processor says whose work folder is on a small disk."""
     small = tmp_path / "small"
     small.mkdir()
-    return json.loads(run_on_a_disk(8, small, FULL, tmp_path, small, script, extension))
+    return json.loads(
+        run_on_a_disk(megabytes, small, FULL, tmp_path, small, script, extension)
+    )
 
 
 @pytest.mark.parametrize(
@@ -257,4 +265,57 @@ def test_full_disk_is_the_workers_failure(script, extension, tmp_path):
     (key,) = stored(tmp_path)
     assert log == f"file://{tmp_path}/store/{key}"
     assert b"debug: begun\n" in stored(tmp_path)[key]
+    assert left == []
+
+
+def _noise(path: Path) -> Path:
+    """A raster of 8 MB that cannot be packed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(1).integers(1, 60000, (2048, 2048), "uint16")
+    return write(path, pixels, tiled=True, blockxsize=512, blockysize=512)
+
+
+def _fixed(**values: object) -> dict[str, object]:
+    return {
+        name.replace("_", "-"): {"type": "fixed", "value": str(value)}
+        for name, value in values.items()
+    }
+
+
+# 8 MB: not even the first pass has room; 14 MB: it has, and what follows has not.
+@pytest.mark.parametrize("megabytes", [8, 14])
+def test_disk_that_a_function_of_ours_filled_is_the_workers_failure(
+    megabytes, tmp_path
+):
+    product = tmp_path / LEVEL_1
+    _noise(product / f"{LEVEL_1}_B04.TIF")
+    arguments = _fixed(product=product, out="20240101_T_*.tif", bands="B04")
+    step = {
+        "engine": "native",
+        "command": "extract_landsat_bands",
+        "args": arguments,
+    }
+    failure, message, _, left = _on_a_full_disk(
+        tmp_path, json.dumps(step), megabytes=megabytes
+    )
+    assert failure == Failure.NODE_RESOURCE.value
+    assert "the disk is full" in message
+    assert left == []
+
+
+@pytest.mark.parametrize("megabytes", [4, 14, 20])
+def test_disk_that_a_script_of_ours_filled_is_the_workers_failure(megabytes, tmp_path):
+    source = _noise(tmp_path / "noise.tif")
+    arguments = _fixed(
+        file_in=source,
+        file_out="20240101_T_x.tif",
+        range_in="0,65535",
+        dformat_out="uint16,0,0,65535",
+    )
+    step = {"engine": "python", "command": "convert.py", "args": arguments}
+    failure, message, _, left = _on_a_full_disk(
+        tmp_path, json.dumps(step), megabytes=megabytes
+    )
+    assert failure == Failure.NODE_RESOURCE.value
+    assert "the disk is full" in message
     assert left == []

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tags in finished TIFFs: nothing else changes, and what was a COG stays one."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,18 @@ def test_tags_beyond_four_gigabytes_are_refused(tmp_path):
     with pytest.raises(BadTiff, match="no room"):
         write_tagged(plain, tmp_path / "tagged.tif", TAGS)
     assert not (tmp_path / "tagged.tif").exists()
+
+
+def test_file_whose_entries_stand_behind_its_pixels_is_copied_by_pieces(tmp_path):
+    plain = a_raster(tmp_path / "plain.tif", size=2400, dtype="float32")
+    with rasterio.open(plain, "r+") as raster:
+        raster.update_tags(OWN="moves the entries to the end")
+    before = everything(plain)
+    tracemalloc.start()
+    write_tagged(plain, tmp_path / "tagged.tif", TAGS)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # 23 MB of pixels; pieces of 1 MB.
+    assert plain.stat().st_size > 20_000_000
+    assert most < 5_000_000
+    assert everything(tmp_path / "tagged.tif") == before

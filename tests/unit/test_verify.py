@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
@@ -61,6 +62,11 @@ def test_layer_that_is_no_raster_is_told_with_its_file(tmp_path):
             {"dtype": "float32", "nodata": float("nan")},
             "no-data nan, expected 0",
         ),
+        (
+            {"dtype": "float32", "no_data": -9999.9001},
+            {"dtype": "float32", "nodata": -9999.91},
+            "no-data -9999.91015625, expected -9999.9001",
+        ),
     ],
 )
 def test_pixels_other_than_declared_are_told(declared, made, says, tmp_path):
@@ -83,6 +89,16 @@ def test_pixels_other_than_declared_are_told(declared, made, says, tmp_path):
 def test_no_data_that_does_not_contradict_is_right(declared, made, tmp_path):
     out = replace(OUT, data_format=replace(REFLECTANCE, **declared))
     verify(out, a_raster(tmp_path / "x.tif", **made))
+
+
+@pytest.mark.parametrize("no_data", [-9999.9, -3.4028235e38, 1e20])
+def test_no_data_is_the_number_that_pixels_of_the_type_hold(no_data, tmp_path):
+    out = replace(
+        OUT, data_format=DataFormat("float32", no_data, 0, 1, ext_max_value=1)
+    )
+    verify(out, a_raster(tmp_path / "x.tif", dtype="float32", nodata=no_data))
+    held = float(np.float32(no_data))
+    verify(out, a_raster(tmp_path / "y.tif", dtype="float32", nodata=held))
 
 
 def test_missing_bands_are_counted(tmp_path):

@@ -178,6 +178,8 @@ def _bounds(entry: Entry) -> tuple[float, float, float, float]:
     if crs is None:
         raise IndexRefused(f"layer '{entry.layer.name}': no CRS, expected one")
     west, south, east, north = transform_bounds(crs, "EPSG:4326", *bounds)
+    if west < -180:
+        west, east = west + 360, east + 360
     return west, south, east if west <= east else east + 360, north
 
 
@@ -223,8 +225,7 @@ def _values(data_format: DataFormat) -> dict[str, Any]:
     """No-data, and the scale to physical values where it is a straight line."""
     values: dict[str, Any] = {}
     if not math.isnan(data_format.no_data):
-        no_data = float(data_format.no_data)
-        values["nodata"] = int(no_data) if no_data.is_integer() else no_data
+        values["nodata"] = _number(float(data_format.no_data))
     scale, offset = data_format.line()
     if data_format.exponent == 1.0 and (scale, data_format.ext_min_value) != (
         1.0,
@@ -233,6 +234,13 @@ def _values(data_format: DataFormat) -> dict[str, Any]:
         values["raster:scale"] = scale
         values["raster:offset"] = offset
     return values
+
+
+def _number(value: float) -> int | float | str:
+    """For JSON, which has no infinity: STAC has words for it."""
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return int(value) if value.is_integer() else value
 
 
 def make(options: Mapping[str, str]) -> StacIndexer:

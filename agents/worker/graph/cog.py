@@ -9,7 +9,6 @@ target at once, decodes twice and compresses overviews twice.
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,9 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
-_BLOCK = 512
+from agents.worker.graph.beside import KEEP_HALVES, beside
+
+BLOCK = 512
 
 # Height of the JPEG 2000 tiles of Sentinel-2, and a multiple of our blocks: each tile
 # is decoded once. 22 MB in 10980 columns of uint16.
@@ -43,6 +44,7 @@ def write_cog(
     threads: int = 1,
     change: Change | None = None,
     dtype: str = "",
+    block: int = BLOCK,
 ) -> None:
     """Copy a raster to a Cloud Optimized GeoTIFF: same pixels, type and grid.
 
@@ -57,27 +59,26 @@ def write_cog(
         threads: of decoding and compression.
         change: what becomes of the pixels of a raster of one band; None: nothing.
         dtype: of the target when pixels are changed; empty: the source's.
+        block: width and height of its tiles, pixels.
 
     Raises:
         RasterioIOError: the source cannot be read to its end, or the target written.
+        NodeExhausted: it cannot, and the disk is full.
     """
     options = {"GDAL_NUM_THREADS": threads, "GDAL_CACHEMAX": _CACHE_MB}
-    with (
-        rasterio.Env(**options),
-        TemporaryDirectory(dir=target.parent, prefix=".cog-") as aside,
-    ):
-        plain = Path(aside, "plain.tif")
+    with rasterio.Env(**options, **KEEP_HALVES), beside(target) as folder:
+        plain = folder / "plain.tif"
         if change is None:
-            _copy_plain(source, plain, no_data)
+            _copy_plain(source, plain, no_data, block)
         else:
-            _change(source, plain, change, dtype, no_data)
-        has_complex = _add_overviews(plain, overviews)
-        made = Path(aside, "cog.tif")
+            _change(source, plain, change, dtype, no_data, block)
+        has_complex = _add_overviews(plain, overviews, block)
+        made = folder / "cog.tif"
         _copy(
             plain,
             made,
             driver="COG",
-            BLOCKSIZE=_BLOCK,
+            BLOCKSIZE=block,
             COMPRESS="ZSTD",
             # 2 for integers, 3 for floating point; there is none for complex numbers.
             PREDICTOR="NO" if has_complex else "YES",
@@ -110,27 +111,33 @@ def is_readable(raster: Path) -> bool:
     return False
 
 
-def _copy_plain(source: Path, plain: Path, no_data: float | None) -> None:
-    # A virtual raster takes the no-data tag; the source stays as it is.
-    virtual = plain.with_suffix(".vrt")
-    _copy(source, virtual, driver="VRT")
+def _copy_plain(source: Path, plain: Path, no_data: float | None, block: int) -> None:
+    given = source
     if no_data is not None:
-        with rasterio.open(virtual, "r+") as raster:
+        # A virtual raster takes the no-data tag; the source stays as it is.
+        given = plain.with_suffix(".vrt")
+        _copy(source, given, driver="VRT")
+        with rasterio.open(given, "r+") as raster:
             raster.nodata = no_data
     _copy(
-        virtual,
+        given,
         plain,
         driver="GTiff",
         TILED="YES",
-        BLOCKXSIZE=_BLOCK,
-        BLOCKYSIZE=_BLOCK,
+        BLOCKXSIZE=block,
+        BLOCKYSIZE=block,
         SPARSE_OK="TRUE",
         BIGTIFF="IF_SAFER",
     )
 
 
 def _change(
-    source: Path, plain: Path, change: Change, dtype: str, no_data: float | None
+    source: Path,
+    plain: Path,
+    change: Change,
+    dtype: str,
+    no_data: float | None,
+    block: int,
 ) -> None:
     with rasterio.open(source) as before:
         profile = {
@@ -143,8 +150,8 @@ def _change(
             "transform": before.transform,
             "nodata": before.nodata if no_data is None else no_data,
             "tiled": True,
-            "blockxsize": _BLOCK,
-            "blockysize": _BLOCK,
+            "blockxsize": block,
+            "blockysize": block,
             "bigtiff": "if_safer",
             "sparse_ok": True,
         }
@@ -156,11 +163,11 @@ def _change(
                 after.write(pixels, 1, window=window)
 
 
-def _add_overviews(plain: Path, resampling: Resampling) -> bool:
+def _add_overviews(plain: Path, resampling: Resampling, block: int) -> bool:
     """Halves of halves down to one block. Gives whether pixels are complex numbers."""
     with rasterio.open(plain, "r+") as raster:
         size = max(raster.shape)
-        halves = int(np.ceil(np.log2(max(size / _BLOCK, 1))))
+        halves = int(np.ceil(np.log2(max(size / block, 1))))
         if halves:
             raster.build_overviews([2**n for n in range(1, halves + 1)], resampling)
         return any(dtype.startswith("complex") for dtype in raster.dtypes)

@@ -93,6 +93,8 @@ def problems(data_format: DataFormat) -> list[str]:
     if not data_format.dtype:
         found.append("data type missing")
     found += _misfits(data_format)
+    if math.isinf(data_format.min_value) or math.isinf(data_format.max_value):
+        found.append("min and max must be finite")
     if not data_format.min_value < data_format.max_value:
         found.append(f"min {data_format.min_value} is not below max")
     if not data_format.ext_min_value < data_format.ext_max_value:
@@ -119,9 +121,6 @@ def _misfits(data_format: DataFormat) -> list[str]:
 
 def _number(field: str, text: str) -> float:
     try:
-        number = float(field)
+        return float(field)
     except ValueError as error:
         raise ValueError(f"'{text}': '{field}' is no number") from error
-    if math.isinf(number):
-        raise ValueError(f"'{text}': '{field}' is not finite")
-    return number

@@ -43,6 +43,7 @@ class StepEngine(Protocol):
         Raises:
             StepFatal: it said that no retry can help.
             StepTransient: it asked to be run again, or was cancelled.
+            NodeExhausted: it said that the disk is full.
             StepFailed: anything else, also when it took too long.
         """
         ...

@@ -8,10 +8,13 @@ from itertools import pairwise
 from pathlib import PurePath
 
 from agents.worker.graph.conditions import holds_for_tiles
-from agents.worker.graph.model import Context, FileOf, Graph
+from agents.worker.graph.model import Context, FileOf, Graph, OutAction
 from agents.worker.graph.plan import local_name, make_plan
+from agents.worker.graph.select import when_left
 
 _ROW, _WIDTH, _HEIGHT, _GAP = 56, 300, 36, 80
+
+_STORED = (OutAction.CREATE, OutAction.INDEX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ def draw(graph: Graph, context: Context) -> Picture:
         local_name(context, FileOf(position, out.layer, out.extension))
         for position, group in enumerate(graph.out_files[: len(context.tiles)])
         for out in group
+        if out.action in _STORED and when_left(context, out)
     ]
     made += [name for name in dict.fromkeys(left) if name not in {*made, *fetched}]
     boxes += [Box(name, name, 2, row, False) for row, name in enumerate(made)]

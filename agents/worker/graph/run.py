@@ -9,7 +9,7 @@ from agents.worker.graph.engine import Call, StepEngine
 from agents.worker.graph.model import Context
 from agents.worker.graph.plan import Command, Plan
 from agents.worker.workdir import disk_is_full
-from streams.errors import NodeExhausted, PluginError, StepError
+from streams.errors import EngineMissing, NodeExhausted, PluginError, StepError
 
 # What a step may see of our environment: no INGESTER_*, which holds secrets.
 _PASSED_ON = frozenset(
@@ -46,8 +46,8 @@ def run_plan(
 
     Raises:
         StepError: a step failed; the class says how.
-        NodeExhausted: a step failed, and the disk is full.
-        PluginError: an engine is not installed here.
+        NodeExhausted: a step failed, and the disk is full, or was as the step says.
+        EngineMissing: an engine, or what it needs, is not installed here.
     """
     environment = passed_on(os.environ)
     for command in plan.commands:
@@ -71,6 +71,8 @@ def run_plan(
             if disk_is_full(context.workdir):
                 raise NodeExhausted(f"{error}; the disk is full") from error
             raise
+        except PluginError as error:
+            raise _missing(command, error) from error
 
 
 def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
@@ -86,6 +88,10 @@ def _engine(command: Command, engines: Callable[[str], StepEngine]) -> StepEngin
     try:
         return engines(command.engine.value)
     except PluginError as error:
-        raise PluginError(
-            f"step '{command.command}' needs the engine '{command.engine}': {error}"
-        ) from error
+        raise _missing(command, error) from error
+
+
+def _missing(command: Command, error: PluginError) -> EngineMissing:
+    return EngineMissing(
+        f"step '{command.command}' needs the engine '{command.engine}': {error}"
+    )

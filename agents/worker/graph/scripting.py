@@ -6,15 +6,17 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
+import rasterio
 import rasterio.shutil
 from rasterio._err import CPLE_BaseError  # no public name, and no RasterioError
 from rasterio.errors import RasterioError, RasterioIOError
 
+from agents.worker.graph.beside import KEEP_HALVES, beside
 from agents.worker.graph.cog import read_through
-from streams.errors import IngesterError, StepFatal
+from agents.worker.graph.engines.process import EX_OSERR
+from streams.errors import IngesterError, NodeExhausted, StepFatal
 
 
 class Options(argparse.ArgumentParser):
@@ -37,6 +39,8 @@ def run(work: Callable[[], None]) -> None:
         work()
     except StepFatal as error:
         _end(f"FATAL ERROR: {error}")
+    except NodeExhausted as error:
+        _end(f"ERROR: {error}", EX_OSERR)
     except (IngesterError, RasterioError, OSError, ValueError) as error:
         _end(f"ERROR: {error}")
 
@@ -48,22 +52,27 @@ def copy(source: Path, target: Path, **options: Any) -> None:
         RasterioIOError: the source cannot be read, or the target written.
     """
     try:
-        rasterio.shutil.copy(source, target, **options)
+        with rasterio.Env(**KEEP_HALVES):
+            rasterio.shutil.copy(source, target, **options)
     except CPLE_BaseError as error:
         raise RasterioIOError(str(error)) from error
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """A path for a raster that takes the place of another, whole or not at all."""
-    with TemporaryDirectory(dir=target.parent, prefix=".new-") as aside:
-        made = Path(aside, target.name)
+    """A path for a raster that takes the place of another, whole or not at all.
+
+    Raises:
+        NodeExhausted: the block failed, and the disk is full.
+    """
+    with beside(target) as folder:
+        made = folder / target.name
         yield made
         # GDAL says nothing when the disk is full as it writes the last bytes.
         read_through(made)
         made.replace(target)
 
 
-def _end(line: str) -> NoReturn:
+def _end(line: str, status: int = 1) -> NoReturn:
     sys.stderr.write(f"{line}\n")
-    raise SystemExit(1)
+    raise SystemExit(status)

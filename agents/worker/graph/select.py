@@ -87,7 +87,7 @@ def expected_outputs(graph: Graph, context: Context) -> list[Expected]:
     found = []
     for position, group in enumerate(graph.out_files[: len(context.tiles)]):
         for out in group:
-            when = _when(context, out)
+            when = when_left(context, out)
             if when:
                 place = context.tiles[position]
                 name = stored_name(place.scene, place.tile, out.layer, out.extension)
@@ -110,7 +110,7 @@ def _words(value: str) -> set[str]:
     return {word.strip() for word in value.split(",")} - {""} or {""}
 
 
-def _when(context: Context, out: OutFile) -> str:
+def when_left(context: Context, out: OutFile) -> str:
     """When a file is kept, in words; empty: never for these tiles."""
     if lacking(out, context.config):
         return ""

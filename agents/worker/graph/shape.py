@@ -231,7 +231,7 @@ class OutShape(_Named):
     """One of `out_files`."""
 
     action: OutAction = OutAction.IGNORE
-    """What becomes of it."""
+    """What becomes of it; `to_delete`: nothing, layers are released by themselves."""
     condition: When = Condition.PASS
     """When it is kept."""
     error_condition: Annotated[

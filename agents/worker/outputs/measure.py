@@ -78,7 +78,7 @@ def windows(raster: Any) -> Iterator[Window]:
 def _is_valid(pixels: NDArray[Any], empty: float | None) -> NDArray[np.bool_]:
     valid: NDArray[np.bool_] = np.ones(pixels.shape, bool)
     if pixels.dtype.kind in "fc":
-        np.logical_not(np.isnan(pixels), out=valid)
+        np.isfinite(pixels, out=valid)
     if empty is not None and not math.isnan(empty):
         valid &= pixels != empty
     return valid
@@ -161,7 +161,9 @@ def _footprint(edges: _Edges, affine: Any, crs: Any) -> str:
 
 
 def cut(polygon: Any) -> Any:
-    """A polygon that may reach beyond 180 degrees east, cut there as RFC 7946 says."""
+    """A polygon that may reach beyond 180 degrees, cut there as RFC 7946 says."""
+    if polygon.bounds[0] < -180:
+        polygon = translate(polygon, 360)
     if polygon.bounds[2] <= 180:
         return polygon
     here = polygon.intersection(shapely.box(-180, -90, 180, 90))

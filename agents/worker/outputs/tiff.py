@@ -34,6 +34,9 @@ _UNSIGNED = {3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 _OVERVIEWS_BEYOND = 512
 _ALIGNED = 16
 
+_PIECE = 1 << 20
+"""Bytes that are copied at a time."""
+
 _NO_ROOM = "its offsets have no room for more bytes"
 
 
@@ -246,15 +249,22 @@ def write_tagged(source: Path, target: Path, items: Mapping[str, str]) -> None:
             changes[tiff.begin_of(old)] = entry
         else:
             changes[main.at] = tiff.pack(len(main.entries) + 1, tiff.count_size)
-        head = tiff.read(0, main.end)
-        opened.seek(main.end)
+        opened.seek(0)
         with target.open("w+b") as made:
-            made.write(head[: put.slot] + (b"" if old else entry) + head[put.slot :])
+            # Pixels may stand before the image's entries: never all of it at once.
+            _copy(opened, made, put.slot)
+            made.write(b"" if old else entry)
+            _copy(opened, made, main.end - put.slot)
             made.write(padded)
-            shutil.copyfileobj(opened, made, 1 << 20)
+            shutil.copyfileobj(opened, made, _PIECE)
             for at, content in changes.items():
                 made.seek(put.moved(at))
                 made.write(content)
+
+
+def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
+    for left in range(size, 0, -_PIECE):
+        target.write(source.read(min(left, _PIECE)))
 
 
 def _slot(tiff: _Tiff, ifd: _Ifd) -> int:

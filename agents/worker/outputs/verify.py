@@ -71,13 +71,27 @@ def _problems(out: Output, raster: Any) -> Iterator[str]:
 def _wrong_no_data(declared: DataFormat, tagged: float | None) -> Iterator[str]:
     """A tag that says something else; a raster without a tag is read as declared."""
     expected = declared.no_data
-    if tagged is None or tagged == expected:
+    if tagged is None or _held(tagged, declared) == _held(expected, declared):
         return
     both = math.isnan(tagged) and math.isnan(expected)
     # For integers a declared NaN says that there is none to be looked at.
     undeclared = math.isnan(expected) and "int" in declared.dtype
     if not both and not undeclared:
-        yield f"no-data {tagged:g}, expected {expected:g}"
+        yield f"no-data {_told(tagged)}, expected {_told(expected)}"
+
+
+def _held(value: float, declared: DataFormat) -> float:
+    """A value as pixels of the type hold it."""
+    if declared.dtype not in ("float32", "complex64"):
+        return value
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
+
+
+def _told(value: float) -> str:
+    """Short where that is the same number."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def _wrong_scale(declared: DataFormat, raster: Any) -> Iterator[str]:

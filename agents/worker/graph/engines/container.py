@@ -11,8 +11,9 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from urllib3.exceptions import HTTPError
@@ -80,7 +81,8 @@ _LEVELS = (
 class ContainerEngine:
     """Runs images."""
 
-    client: "docker.APIClient"
+    host: str | None
+    """Where the Docker Engine is; None: the local one."""
     images: tuple[str, ...]
     """References that may be run although they are not pinned."""
     envs: tuple[str, ...]
@@ -99,14 +101,35 @@ class ContainerEngine:
         if problem:
             raise StepFatal(problem)
         environment = self._environment(call)
-        with _border(call.command):
-            self._find_image(call)
-            container = self._create(call, environment)
+        with self.reached() as client, _border(call.command):
+            self._find_image(client, call)
+            container = self._create(client, call, environment)
             try:
-                self._follow(container, call)
+                _follow(client, container, call)
             finally:
                 with suppress(NotFound):
-                    self.client.remove_container(container, v=True, force=True)
+                    client.remove_container(container, v=True, force=True)
+
+    @contextmanager
+    def reached(self) -> Iterator["docker.APIClient"]:
+        """A client that speaks the Docker Engine's version.
+
+        Raises:
+            StepTransient: no engine answers.
+        """
+        import docker
+
+        try:
+            client = docker.APIClient(
+                base_url=self.host, version="auto", timeout=_ANSWER_S
+            )
+        except docker.errors.DockerException as error:
+            where = self.host or "unix:///var/run/docker.sock"
+            raise StepTransient(
+                f"no Docker engine answers at {where}: {error}"
+            ) from error
+        with closing(client):
+            yield client
 
     def _environment(self, call: Call) -> dict[str, str]:
         strange = [name for name in call.envs if name not in self.envs]
@@ -115,22 +138,24 @@ class ContainerEngine:
         ours = {name: os.environ[name] for name in self.envs if name in os.environ}
         return {**ours, **call.envs}
 
-    def _find_image(self, call: Call) -> None:
+    def _find_image(self, client: "docker.APIClient", call: Call) -> None:
         """Bring the image here if it is not, and say which one it is."""
         from docker.errors import ImageNotFound
 
         try:
-            found = self.client.inspect_image(call.command)
+            found = client.inspect_image(call.command)
         except ImageNotFound as error:
             if not self.pull:
                 raise StepFailed(f"image '{call.command}' is not here") from error
             call.log("info", f"image {call.command} is fetched")
-            self.client.pull(call.command)
-            found = self.client.inspect_image(call.command)
+            _pull(client, call)
+            found = _pulled(client, call)
         digests = found.get("RepoDigests") or [found["Id"]]
         call.log("info", f"image {call.command} is {digests[0]}")
 
-    def _create(self, call: Call, environment: Mapping[str, str]) -> str:
+    def _create(
+        self, client: "docker.APIClient", call: Call, environment: Mapping[str, str]
+    ) -> str:
         workdir = str(call.workdir)
         binds = {workdir: {"bind": workdir, "mode": "rw"}}
         binds |= {folder: {"bind": folder, "mode": "ro"} for folder in self.volumes}
@@ -140,14 +165,14 @@ class ContainerEngine:
             limits["memswap_limit"] = f"{call.memory_mb}m"
         if call.cpus:
             limits["nano_cpus"] = call.cpus * 1_000_000_000
-        made = self.client.create_container(
+        made = client.create_container(
             call.command,
             command=tokens(call.arguments),
             environment=dict(environment),
             working_dir=workdir,
             user=self.user,
             labels={LABEL: call.workdir.parent.name},
-            host_config=self.client.create_host_config(
+            host_config=client.create_host_config(
                 binds=binds,
                 network_mode=self.network,
                 cap_drop=["ALL"],
@@ -158,58 +183,113 @@ class ContainerEngine:
         )
         return str(made["Id"])
 
-    def _follow(self, container: str, call: Call) -> None:
-        """Start the container, read what it says, judge how it ended."""
-        self.client.start(container)
-        reader = self._read(container, call)
-        ending = self._wait(container, call)
-        reader.join()
-        if ending:
-            raise ending
-        state = self.client.inspect_container(container)["State"]
-        if state.get("OOMKilled"):
-            limit = f" than {call.memory_mb} MB" if call.memory_mb else " than there is"
-            raise StepFailed(f"image '{call.command}' needed more memory{limit}")
-        judge(
-            f"image '{call.command}'",
-            int(state["ExitCode"]),
-            reader,
-            is_fatal=lambda line: "FATAL ERROR:" in line,
-            is_transient=lambda line: "TEMPORARY ERROR:" in line,
+
+def _follow(client: "docker.APIClient", container: str, call: Call) -> None:
+    """Start the container, read what it says, judge how it ended."""
+    client.start(container)
+    reader = _read(client, container, call)
+    ending = _wait(client, container, call)
+    reader.join()
+    if ending:
+        raise ending
+    state = client.inspect_container(container)["State"]
+    if state.get("OOMKilled"):
+        limit = f" than {call.memory_mb} MB" if call.memory_mb else " than there is"
+        raise StepFailed(f"image '{call.command}' needed more memory{limit}")
+    judge(
+        f"image '{call.command}'",
+        int(state["ExitCode"]),
+        reader,
+        is_fatal=lambda line: "FATAL ERROR:" in line,
+        is_transient=lambda line: "TEMPORARY ERROR:" in line,
+    )
+
+
+def _read(client: "docker.APIClient", container: str, call: Call) -> LineReader:
+    """Its output by lines: frames of the stream hold parts of lines, or several."""
+    frames = client.logs(container, stream=True, follow=True)
+    inlet, outlet = os.pipe()
+
+    def carry() -> None:
+        with os.fdopen(outlet, "wb", buffering=0) as pipe:
+            # The connection may break: how the container ended is asked for.
+            try:
+                for frame in frames:
+                    pipe.write(frame)
+            except (OSError, HTTPError) as error:
+                call.log("warning", f"what it says is lost from here on: {error}")
+
+    threading.Thread(target=carry, daemon=True).start()
+    return LineReader(os.fdopen(inlet, "rb"), call.log, level_of)
+
+
+def _wait(
+    client: "docker.APIClient", container: str, call: Call
+) -> StepFailed | StepTransient | None:
+    """Wait for its end; the error when it had to be ended."""
+    end = time.monotonic() + call.timeout_s
+    while client.inspect_container(container)["State"]["Running"]:
+        call.cancelled.wait(_POLL_S)
+        if ending := _is_over(call, end):
+            client.stop(container, timeout=_GRACE_S)
+            return ending
+    return None
+
+
+def _is_over(call: Call, end: float) -> StepFailed | StepTransient | None:
+    """The error when a step must not go on."""
+    if call.cancelled.is_set():
+        return StepTransient(f"step '{call.command}' was cancelled")
+    if time.monotonic() > end:
+        return StepFailed(
+            f"step '{call.command}' took longer than {call.timeout_s:g} s"
         )
+    return None
 
-    def _read(self, container: str, call: Call) -> LineReader:
-        """Its output by lines: frames of the stream hold parts of lines, or several."""
-        frames = self.client.logs(container, stream=True, follow=True)
-        inlet, outlet = os.pipe()
 
-        def carry() -> None:
-            with os.fdopen(outlet, "wb", buffering=0) as pipe:
-                # The connection may break: how the container ended is asked for.
-                try:
-                    for frame in frames:
-                        pipe.write(frame)
-                except (OSError, HTTPError) as error:
-                    call.log("warning", f"what it says is lost from here on: {error}")
+def _pull(client: "docker.APIClient", call: Call) -> None:
+    """Fetch the image, in the time that the step has."""
+    end = time.monotonic() + call.timeout_s
+    said: SimpleQueue[dict[str, Any] | Exception | None] = SimpleQueue()
 
-        threading.Thread(target=carry, daemon=True).start()
-        return LineReader(os.fdopen(inlet, "rb"), call.log, level_of)
+    def listen() -> None:
+        try:
+            for item in client.pull(call.command, stream=True, decode=True):
+                said.put(item)
+            said.put(None)
+        # Raised below, by whoever waits.
+        except Exception as error:  # noqa: BLE001
+            said.put(error)
 
-    def _wait(self, container: str, call: Call) -> StepFailed | StepTransient | None:
-        """Wait for its end; the error when it had to be ended."""
-        end = time.monotonic() + call.timeout_s
-        while self.client.inspect_container(container)["State"]["Running"]:
-            ending: StepFailed | StepTransient | None = None
-            if call.cancelled.wait(_POLL_S):
-                ending = StepTransient(f"step '{call.command}' was cancelled")
-            elif time.monotonic() > end:
-                ending = StepFailed(
-                    f"step '{call.command}' took longer than {call.timeout_s:g} s"
+    # A registry may say nothing for ever. Nobody waits for the thread then; it ends
+    # with the Docker Engine's answer.
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        if ending := _is_over(call, end):
+            raise ending
+        with suppress(Empty):
+            item = said.get(timeout=_POLL_S)
+            if item is None:
+                return
+            if isinstance(item, Exception):
+                raise item
+            if "error" in item:
+                raise StepTransient(
+                    f"image '{call.command}' cannot be fetched: {item['error']}"
                 )
-            if ending:
-                self.client.stop(container, timeout=_GRACE_S)
-                return ending
-        return None
+
+
+def _pulled(client: "docker.APIClient", call: Call) -> dict[str, Any]:
+    """What the image is that has been fetched."""
+    from docker.errors import ImageNotFound
+
+    try:
+        found: dict[str, Any] = client.inspect_image(call.command)
+    except ImageNotFound as error:
+        raise StepTransient(
+            f"image '{call.command}' was fetched, and is not here"
+        ) from error
+    return found
 
 
 @contextmanager
@@ -242,11 +322,11 @@ def make(options: Mapping[str, str]) -> ContainerEngine:
     Lists are separated by commas. Registries are logged in to by `docker login`.
 
     Raises:
-        PluginError: the extra `docker` is not installed, or no engine answers.
+        PluginError: the extra `docker` is not installed.
         ValueError: an option is wrong.
     """
     try:
-        import docker
+        import docker  # noqa: F401 (is it there?)
     except ImportError as error:
         raise PluginError(_MISSING) from error
     envs, volumes = listed(options, "envs"), listed(options, "volumes")
@@ -259,9 +339,8 @@ def make(options: Mapping[str, str]) -> ContainerEngine:
     pull = options.get("pull", "missing")
     if pull not in ("missing", "never"):
         raise ValueError(f"pull: '{pull}', expected missing or never")
-    host = options.get("host") or os.environ.get("DOCKER_HOST")
     return ContainerEngine(
-        client=_connected(docker, host),
+        host=options.get("host") or os.environ.get("DOCKER_HOST"),
         images=listed(options, "images"),
         envs=envs,
         volumes=volumes,
@@ -269,15 +348,6 @@ def make(options: Mapping[str, str]) -> ContainerEngine:
         user=options.get("user", f"{os.getuid()}:{os.getgid()}"),
         pull=pull == "missing",
     )
-
-
-def _connected(sdk: Any, host: str | None) -> Any:
-    """A client that speaks the engine's version."""
-    try:
-        return sdk.APIClient(base_url=host, version="auto", timeout=_ANSWER_S)
-    except sdk.errors.DockerException as error:
-        where = host or "unix:///var/run/docker.sock"
-        raise PluginError(f"no Docker engine answers at {where}: {error}") from error
 
 
 def listed(options: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ and the entry point names a function `f(workdir, arguments) -> None`:
   outputs are written there; nothing else is kept.
 - `arguments`, text by name: the step's `args` with their values. `in` and `out` are
   file names below `workdir`; the name of a layer `*` holds a `*` to be replaced.
-- it raises `StepFatal` when no retry can help, `StepTransient` when one may, and
-  `StepFailed` otherwise; any other exception is a `StepFailed` with its type.
+- it raises `StepFatal` when no retry can help, `StepTransient` when one may,
+  `NodeExhausted` when the disk is full, and `StepFailed` otherwise; any other exception
+  is a `StepFailed` with its type.
 
 What it prints goes into the log. Of threads it should have about as many as CPUs:
 `len(os.sched_getaffinity(0))`.
@@ -41,7 +42,15 @@ from uuid import uuid4
 from agents.worker.graph.engine import Call
 from agents.worker.graph.engines.limits import limit_this_process, share_of
 from agents.worker.graph.engines.process import MARK, LineReader, end_marked
-from streams.errors import PluginError, StepError, StepFailed, StepFatal, StepTransient
+from streams.errors import (
+    IngesterError,
+    NodeExhausted,
+    PluginError,
+    StepError,
+    StepFailed,
+    StepFatal,
+    StepTransient,
+)
 
 GROUP = "ingester.steps"
 """Group of the entry points that name functions (work folder, arguments) → None."""
@@ -52,7 +61,8 @@ _PR_SET_PDEATHSIG = 1
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["agents.worker.graph.steps.preload"])
 
-_ERRORS: dict[str, type[StepError]] = {
+_ERRORS: dict[str, type[IngesterError]] = {
+    "NodeExhausted": NodeExhausted,
     "StepFatal": StepFatal,
     "StepTransient": StepTransient,
     "StepFailed": StepFailed,
@@ -140,7 +150,7 @@ def _child(
     module, _, function = target.partition(":")
     try:
         getattr(importlib.import_module(module), function)(Path(workdir), arguments)
-    except StepError as error:
+    except (StepError, NodeExhausted) as error:
         answer.send((_name_of(error), str(error)))
     except MemoryError:
         limit = f" than {memory_mb} MB" if memory_mb else " than there is"
@@ -155,7 +165,7 @@ def _child(
         sys.stderr.flush()
 
 
-def _name_of(error: StepError) -> str:
+def _name_of(error: IngesterError) -> str:
     return next(n for n, cls in _ERRORS.items() if isinstance(error, cls))
 
 

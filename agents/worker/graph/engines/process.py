@@ -16,10 +16,11 @@ import psutil
 
 from agents.worker.graph.engine import Call
 from agents.worker.graph.engines.limits import guarded, share_of
-from streams.errors import StepFailed, StepFatal, StepTransient
+from streams.errors import NodeExhausted, StepFailed, StepFatal, StepTransient
 
 # Exit statuses with a meaning of their own (sysexits.h), beside the lines' marks.
 EX_DATAERR = 65
+EX_OSERR = 71
 EX_TEMPFAIL = 75
 
 # In the environment of a step and of all that it starts: by it they are found again,
@@ -54,7 +55,7 @@ def run_process(
         is_transient: does it ask to be run again?
 
     Raises:
-        StepFatal, StepTransient, StepFailed: as `StepEngine.run`.
+        StepFatal, StepTransient, StepFailed, NodeExhausted: as `StepEngine.run`.
     """
     mark = uuid4().hex
     process = _start(argv, call, mark)
@@ -79,7 +80,7 @@ def judge(
     """What an exit status and the last line that was an error mean.
 
     Raises:
-        StepFatal, StepTransient, StepFailed: as `StepEngine.run`.
+        StepFatal, StepTransient, StepFailed, NodeExhausted: as `StepEngine.run`.
     """
     if status == 0:
         return
@@ -88,6 +89,8 @@ def judge(
         raise StepFatal(message)
     if status == EX_TEMPFAIL or is_transient(reader.last_error):
         raise StepTransient(message)
+    if status == EX_OSERR:
+        raise NodeExhausted(message)
     raise StepFailed(message)
 
 

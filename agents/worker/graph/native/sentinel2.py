@@ -31,6 +31,13 @@ BANDS = (
 CLASSES = "SCL"
 """Scene classification, in Level-2A."""
 
+_NATIVE = {
+    **dict.fromkeys(("B02", "B03", "B04", "B08"), 10),
+    **dict.fromkeys(("B05", "B06", "B07", "B8A", "B11", "B12", CLASSES), 20),
+    **dict.fromkeys(("B01", "B09", "B10"), 60),
+}
+"""Metres in which a layer was made: Level-2A has it also in others, resampled."""
+
 _METADATA = re.compile(r"(?:MTD_MSI|S2._\w*MTD_SAF)L(1C|2A).*\.xml")
 _FILE = re.compile(r".*_(B\d[\dA]|SCL)(?:_(\d\d)m)?\.jp2")
 
@@ -53,7 +60,7 @@ class Product:
     offsets: Mapping[str, int]
     """By band; a band without one has 0."""
     files: Mapping[str, Path]
-    """By band, and the classes: at the finest resolution."""
+    """By band, and the classes: at their native resolution, else the finest there."""
 
     def expected(self) -> tuple[str, ...]:
         """Layers that a whole product gives: Level-2A has no B10, and has classes."""
@@ -119,17 +126,18 @@ def _metadata(folder: Path) -> tuple[Path, str]:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Band → file of its finest resolution, of the one granule."""
-    found: dict[str, tuple[int, Path]] = {}
+    """Band → file of its native resolution, else the finest, of the one granule."""
+    found: dict[str, tuple[tuple[bool, int], Path]] = {}
     for file in sorted(folder.rglob("IMG_DATA/**/*.jp2")):
         if match := _FILE.fullmatch(file.name):
-            resolution = int(match[2] or 0)
             band = match[1]
+            resolution = int(match[2] or _NATIVE[band])
+            rank = (resolution != _NATIVE[band], resolution)
             known = found.get(band)
-            if known is not None and known[0] == resolution:
+            if known is not None and known[0] == rank:
                 raise StepFatal(
                     f"product '{folder.name}': {band} in several granules, expected one"
                 )
-            if known is None or resolution < known[0]:
-                found[band] = (resolution, file)
+            if known is None or rank < known[0]:
+                found[band] = (rank, file)
     return {band: file for band, (_, file) in found.items()}

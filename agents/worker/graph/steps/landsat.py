@@ -74,6 +74,7 @@ def extract_landsat_bands(workdir: Path, arguments: Mapping[str, str]) -> None:
         StepFatal: a band or the metadata are missing or cannot be read, or an argument
             is wrong.
         StepFailed: a layer cannot be written.
+        NodeExhausted: it cannot, and the disk is full.
     """
     product = read_product(workdir / arguments["product"])
     wishes = _wishes(product, arguments)

@@ -4,7 +4,7 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
 from agents.worker.graph.cog import Change, is_readable, write_cog
-from streams.errors import StepFailed, StepFatal
+from streams.errors import NodeExhausted, StepFailed, StepFatal
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ def write_layers(product: str, jobs: Sequence[Job], threads: int) -> None:
     Raises:
         StepFatal: a band cannot be read.
         StepFailed: a layer cannot be written.
+        NodeExhausted: it cannot, and the disk is full.
     """
     # The largest first, so that no long one is left for the end.
     ordered = sorted(jobs, key=_size, reverse=True)
@@ -67,10 +68,15 @@ def write_layers(product: str, jobs: Sequence[Job], threads: int) -> None:
             pool.submit(_write, product, job, share)
             for job, share in zip(ordered, shares, strict=True)
         ]
-        for one in waiting:
-            one.result()
+        wait(waiting, return_when=FIRST_EXCEPTION)
     finally:
         pool.shutdown(cancel_futures=True)
+    ended = [one for one in waiting if not one.cancelled()]
+    errors = [error for one in ended if (error := one.exception())]
+    # One that filled the disk gives its room back: the next to fail sees it.
+    errors.sort(key=lambda error: not isinstance(error, NodeExhausted))
+    if errors:
+        raise errors[0]
 
 
 def shares_of(sizes: Sequence[int], threads: int) -> list[int]:

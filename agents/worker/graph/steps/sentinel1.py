@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import rasterio
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
+from agents.worker.graph.beside import KEEP_HALVES, beside
 from agents.worker.graph.cog import write_cog
 from agents.worker.graph.dformat import DataFormat, problems, with_text
 from agents.worker.graph.native.footprint import Footprint
@@ -88,6 +88,7 @@ def s1_grd_backscatter(workdir: Path, arguments: Mapping[str, str]) -> None:
         StepFatal: a file of the product is missing or cannot be read, or an argument
             is wrong; a layer would have no data.
         StepFailed: a layer cannot be written.
+        NodeExhausted: it cannot, and the disk is full.
     """
     options = _options(arguments)
     channels = find_channels(workdir / arguments["product"])
@@ -119,11 +120,13 @@ def _make(channel: Channel, options: Options, target: Path) -> None:
     border = options.border
     if border is None:
         border = _EARLY_BORDER if noise.is_early else 0
-    with TemporaryDirectory(dir=target.parent, prefix=".sigma0-") as aside:
-        plain = Path(aside, "plain.tif")
+    with beside(target) as folder:
+        plain = folder / "plain.tif"
         try:
             with rasterio.Env(
-                GDAL_CACHEMAX=_CACHE_MB, GDAL_NUM_THREADS=options.threads
+                GDAL_CACHEMAX=_CACHE_MB,
+                GDAL_NUM_THREADS=options.threads,
+                **KEEP_HALVES,
             ):
                 if not _drawn(channel, annotation, radiometry, border, options, plain):
                     raise StepFatal(f"layer '{target.name}' empty")

@@ -37,6 +37,7 @@ def extract_s2_bands(workdir: Path, arguments: Mapping[str, str]) -> None:
     Raises:
         StepFatal: a wanted band is missing or cannot be read, or the metadata cannot.
         StepFailed: a layer cannot be written.
+        NodeExhausted: it cannot, and the disk is full.
     """
     product = read_product(workdir / arguments["product"])
     wanted = _wanted(product, arguments.get("bands", ""))

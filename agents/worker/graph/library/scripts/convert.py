@@ -3,7 +3,6 @@
 
 import math
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from agents.worker.graph.beside import beside
 from agents.worker.graph.dformat import DataFormat, problems, with_text
 from agents.worker.graph.library.scripts.create_cog import create_cog
 from agents.worker.graph.native.stored import settled
@@ -40,10 +40,11 @@ def convert(
     Raises:
         ValueError: a range or a data format that makes no sense.
         RasterioIOError: the source cannot be read, or the target written.
+        NodeExhausted: it cannot, and the disk is full.
     """
     _check(range_in, data_format)
-    with TemporaryDirectory(dir=target.parent, prefix=".plain-") as aside:
-        plain = Path(aside, "plain.tif")
+    with beside(target) as folder:
+        plain = folder / "plain.tif"
         with rasterio.open(source) as raster:
             with rasterio.open(plain, "w", **_profile(raster, data_format)) as made:
                 for top in range(0, raster.height, block):

@@ -2,11 +2,11 @@
 """Write a raster as a Cloud Optimized GeoTIFF, if wanted in another projection."""
 
 from pathlib import Path
-from typing import Any
 
+from rasterio.enums import Resampling
+
+from agents.worker.graph.cog import BLOCK, write_cog
 from agents.worker.graph.scripting import Options, copy, replacing, run
-
-BLOCK = 512
 
 
 def create_cog(
@@ -23,20 +23,25 @@ def create_cog(
     Raises:
         ValueError: a block size that no TIFF can have.
         RasterioIOError: the source cannot be read, or the target written.
+        NodeExhausted: it cannot, and the disk is full.
     """
     if block <= 0 or block % 16:
         raise ValueError(f"block size {block}, expected a multiple of 16")
-    options: dict[str, Any] = {
-        "BLOCKSIZE": block,
-        "COMPRESS": "ZSTD",
-        "PREDICTOR": "YES",
-        "SPARSE_OK": "TRUE",
-        "BIGTIFF": "IF_SAFER",
-    }
     if projection:
-        options["TARGET_SRS"] = projection
-    with replacing(target) as made:
-        copy(source, made, driver="COG", **options)
+        with replacing(target) as made:
+            copy(
+                source,
+                made,
+                driver="COG",
+                BLOCKSIZE=block,
+                COMPRESS="ZSTD",
+                PREDICTOR="YES",
+                SPARSE_OK="TRUE",
+                BIGTIFF="IF_SAFER",
+                TARGET_SRS=projection,
+            )
+    else:
+        write_cog(source, target, no_data=None, overviews=Resampling.cubic, block=block)
 
 
 def main() -> None:

@@ -7,12 +7,12 @@ the layers of a series have one scale, and the band compressed again without los
 
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from agents.worker.graph.beside import beside
 from agents.worker.graph.native.sentinel2 import (
     CLASSES,
     Product,
@@ -30,7 +30,7 @@ _BLOCK = 1024
 
 
 def extract_s2(workdir: Path, pattern: str) -> None:
-    """Write every spectral band of a product, at its finest resolution.
+    """Write every spectral band of a product, at its native resolution.
 
     Args:
         workdir: a folder of it is the product.
@@ -67,8 +67,8 @@ def _extract(product: Product, band: str, target: Path) -> None:
     if not offset:
         shutil.copyfile(source, target)
         return
-    with TemporaryDirectory(dir=target.parent, prefix=".band-") as aside:
-        plain = Path(aside, "plain.tif")
+    with beside(target) as folder:
+        plain = folder / "plain.tif"
         try:
             _shift(source, offset, plain)
         except RasterioError as error:
