@@ -14,7 +14,6 @@ from streams.orders import IngestionRequest
 from streams.payload import read_payload
 from streams.topics import REQUESTS
 from tests.areas import SQUARE, a_document, a_record, a_request, facts
-from tests.browser import Watched
 from tests.system import System, wait_for
 
 ELSEWHERE = {

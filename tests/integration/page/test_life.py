@@ -181,6 +181,18 @@ def test_a_done_tile_shows_its_picture_measures_and_provenance(window, serving):
     check_accessible(page)
 
 
+def test_a_layer_is_read_from_the_store(window, serving):
+    serving.wait_until_ended(LOOKED)
+    page = window.open(f"#/task/{quote(TILE, safe='')}")
+    button = page.get_by_role("button", name="Open B02.tif")
+    with page.context.expect_event("page") as opened:
+        button.click()
+    with opened.value.expect_event("download") as loaded:
+        pass
+    content = Path(loaded.value.path()).read_bytes()
+    assert content.startswith(b"II*\0")
+
+
 def test_a_picture_is_streamed_as_nothing_but_a_picture(serving):
     serving.wait_until_ended(LOOKED)
     found = asked(serving, f"/tasks/{TILE}/picture")
