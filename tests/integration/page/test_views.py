@@ -187,7 +187,10 @@ def test_the_first_tiles_of_chains_are_drawn_before_the_others_come(window):
     window.open(f"#/area/{PICTURED}/chains")
     expect(page.locator(".legend")).to_contain_text("2 chains, 6 dates, 12 tiles")
     canvas = page.locator(".picture canvas")
-    drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)"
+    drawn = (
+        "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
+        ".some(Boolean)"
+    )
     wait_for(lambda: canvas.evaluate(drawn))
     release(page, held)
     expect(page.locator(".legend")).to_contain_text("10 chains, 6 dates, 60 tiles")
