@@ -125,9 +125,12 @@ def test_a_request_in_a_file_is_published_with_all_its_members(window):
     page.get_by_label("Is retriable").check()
     drop(page, former=a_document("former", **EVERYTHING))
     assert published(page) == _read(a_document("former", **EVERYTHING))
-    # Nothing of it stays for the next one.
-    page = window.open("#/new?")
+
+
+def test_nothing_of_a_request_stays_when_another_is_read(window):
+    page = window.open("#/new")
     drop(page, former=a_document("former", **EVERYTHING))
+    expect(page.get_by_text("Read former.json.")).to_be_visible()
     drop(page, plain=a_document("plain"))
     expect(page.get_by_text("Read plain.json.")).to_be_visible()
     assert published(page) == _read(a_document("plain"))
