@@ -144,14 +144,14 @@ def test_an_area_on_both_sides_of_the_180th_meridian_is_one_place(window, servin
 def test_what_is_answered_last_is_not_what_was_asked_first(window):
     held: list[Route] = []
     page = window.page
-    page.route("**/footprints?kind=PROCESS*", held.append)
+    page.route("**/footprints?kind=PROCESS*", lambda route: held.append(route))
     window.open(f"#/area/{PICTURED}/map")
     page.get_by_label("Show").select_option("DOWNLOAD")
     scenes = "6 tasks in 1 footprint"
     expect(page.locator(".legend")).to_contain_text(scenes)
     release(page, held)
     expect(page.locator(".legend")).to_contain_text(scenes)
-    page.route("**/changes?since=3&until=50*", held.append)
+    page.route("**/changes?since=3&until=50*", lambda route: held.append(route))
     window.open(f"#/area/{PICTURED}/time")
     line = page.get_by_label("Place in the log")
     for place in ("3", "50", "10"):
@@ -183,7 +183,7 @@ def test_the_first_tiles_of_chains_are_drawn_before_the_others_come(window):
         re.compile(r"/grid\?limit=2500$"),
         lambda route: route.continue_(url=route.request.url.replace("2500", "12")),
     )
-    page.route("**/grid?after=*", held.append)
+    page.route("**/grid?after=*", lambda route: held.append(route))
     window.open(f"#/area/{PICTURED}/chains")
     expect(page.locator(".legend")).to_contain_text("2 chains, 6 dates, 12 tiles")
     canvas = page.locator(".picture canvas")
@@ -214,7 +214,7 @@ def test_a_task_is_shown_as_it_stood(window):
     expect(page.get_by_text("after 15 facts of")).to_be_visible()
     facts = page.get_by_role("region", name="Facts", exact=True)
     facts.get_by_role("link").first.click()
-    note = page.locator(".note")
+    note = page.locator(".past")
     expect(note).to_contain_text("After 15 facts")
     expect(note.locator(".chip")).to_have_text("new")
     expect(page.get_by_text("Nothing was tried yet.")).to_be_visible()

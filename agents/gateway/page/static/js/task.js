@@ -92,7 +92,7 @@ function stood(task, { place, at, tasks: [found] }) {
   const told = { attempt: attempts || "", failure, previous: short(previous ?? ""), reference: short(reference ?? "") };
   return h(
     "div",
-    { class: "note" },
+    { class: "card past" },
     `After ${counted(place, "fact")}${at ? `, ${instant(at)}` : ""}: `,
     found ? chip(status) : "not there",
     Object.entries(told).filter(([, value]) => value).map(([name, value]) => `, ${name} ${value}`),
@@ -176,7 +176,7 @@ function chained(task) {
   const rows = [["before", task.before], ["this", task], ["after", task.after]].filter(([, one]) => one);
   return [
     table(
-      ["", "Tile", "Acquired", "Status"],
+      ["Where", "Tile", "Acquired", "Status"],
       rows.map(([where, one]) => [["soft", where], ["wide", one === task ? h("b", {}, one.tile) : h("a", { href: links.task(one.id) }, one.tile)], day(one.acquired_at), chip(one.status)]),
       { label: "Its place in the chain" },
     ),
@@ -188,7 +188,7 @@ function layers(task, { kept, signal }) {
   if (!task.layers.length) return h("p", { class: "soft" }, "None yet.");
   return [
     table(
-      ["Layer", "For", ["number", "Size"], "Address", ""],
+      ["Layer", "For", ["number", "Size"], "Address", "File"],
       task.layers.map((layer) => [["wide", h("span", { title: layer.uri }, `${layer.name}.${layer.extension}`)], ["soft", purpose(layer)], ["number", bytes(layer.size_bytes)], copy(layer.uri), !layer.deleted_at && open(task, layer, signal)]),
       { label: "Layers" },
     ),
