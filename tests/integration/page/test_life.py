@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import urllib3
 from playwright.sync_api import Page, expect
 
 from streams.envelope import Record
@@ -185,11 +186,12 @@ def test_a_layer_is_read_from_the_store(window, serving):
     serving.wait_until_ended(LOOKED)
     page = window.open(f"#/task/{quote(TILE, safe='')}")
     button = page.get_by_role("button", name="Open B02.tif")
-    with page.context.expect_event("page") as opened:
+    # Another window, which asks the store and not the gateway.
+    with page.context.expect_event(
+        "request", lambda asked: not asked.url.startswith(window.url)
+    ) as opened:
         button.click()
-    with opened.value.expect_event("download") as loaded:
-        pass
-    content = Path(loaded.value.path()).read_bytes()
+    content = urllib3.request("GET", opened.value.url).data
     assert content.startswith(b"II*\0")
 
 
