@@ -172,6 +172,8 @@ def release(page: Page, held: list[Route]) -> None:
     with page.expect_response(route.request.url) as answered:
         route.continue_()
     answered.value.finished()
+    # What is answered after it finds it shown.
+    page.evaluate("async () => (await fetch('/me')).json()")
     page.evaluate("() => new Promise(requestAnimationFrame)")
 
 
