@@ -150,7 +150,8 @@ def test_what_is_answered_last_is_not_what_was_asked_first(window):
     scenes = "6 tasks in 1 footprint"
     expect(page.locator(".legend")).to_contain_text(scenes)
     release(page, held)
-    expect(page.locator(".legend")).to_contain_text(scenes)
+    # At once: the next look at the read model would mend it.
+    assert scenes in page.locator(".legend").inner_text()
     page.route("**/changes?since=3&until=50*", lambda route: held.append(route))
     window.open(f"#/area/{PICTURED}/time")
     line = page.get_by_label("Place in the log")
