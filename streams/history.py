@@ -127,6 +127,11 @@ class History:
             if (standing := _last(moves, place)) is not None:
                 yield task, standing
 
+    def task_at(self, task: str, place: int) -> Standing | None:
+        """How a task stood there; None: it was not."""
+        found: Standing | None = _last(self._tasks.get(task, []), place)
+        return found
+
     def moved(self, since: int, until: int) -> Iterator[Moved]:
         """Tasks that do not stand alike at two places, in order of creation."""
         for task, moves in list(self._tasks.items()):

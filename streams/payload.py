@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
+from msgspec.structs import asdict
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -201,6 +202,47 @@ def read_payload(
     if problems or payload is None:
         raise InvalidRequest("payload", problems)
     return _request(payload, geometry, request, by)
+
+
+def written(request: IngestionRequest) -> dict[str, Any]:
+    """The document that asks for the same: `read_payload` reads that request from it.
+
+    Scenes that were posted with it are not in it.
+    """
+    return {
+        "type": "Feature",
+        "geometry": json.loads(request.geometry),
+        "name": request.name,
+        "start_time": request.start_time.isoformat(),
+        "end_time": request.end_time.isoformat(),
+        "scene_type": {
+            "constellation": request.constellation,
+            "parameters": request.parameters,
+        },
+        "scene_graph_name": request.scene_graph,
+        "tile_graph_name": request.tile_graph,
+        "graph_config": request.graph_config,
+        "layers": {
+            name: {key: text for key, text in asdict(layer).items() if text}
+            for name, layer in request.layers.items()
+        },
+        "record_tags": request.record_tags,
+        "annotations_urls": list(request.annotations_urls),
+        "is_retriable": request.retriable,
+        "retry_count": request.retry_count,
+        "page": request.page,
+        "limit": request.limit,
+        "storage_uri": request.storage_uri,
+        "searches": list(request.searches),
+        "chain": request.chain,
+        "cells": request.cells,
+        "versions": request.versions,
+        "priority": request.priority,
+        "limits": {
+            "downloads": request.limit_downloads,
+            "processes": request.limit_processes,
+        },
+    }
 
 
 def _object(text: str | bytes) -> dict[str, Any]:

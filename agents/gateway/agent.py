@@ -26,6 +26,7 @@ from agents.gateway import (
     history,
     machinery,
     registry,
+    requests,
     results,
     sketch,
     stac,
@@ -64,6 +65,7 @@ from infra.kafka.cluster import AreaLog, Cluster
 from infra.kafka.connection import Connection, connection
 from infra.kafka.lag import Lag
 from infra.kafka.reader import GroupReader, TopicReader
+from infra.kafka.requests import RequestLog
 from infra.kafka.writer import Writer
 from infra.postgres.dump import open_table
 from infra.postgres.migrate import migrate
@@ -106,6 +108,7 @@ ROUTERS = (
     status.router,
     storage.router,
     sketch.router,
+    requests.router,
     history.router,
     machinery.router,
     page_routes.router,
@@ -205,6 +208,7 @@ def build(settings: Settings) -> FastAPI:
     app.state.posting = posting
     app.state.explain = _explainer(settings)
     app.state.pasts = Pasts(AreaLog(kafka))
+    app.state.requests = RequestLog(kafka)
     app.state.cluster = Fresh(Cluster(kafka))
     app.state.basemap = settings.gateway_basemap
     # Before the routes: they are tried one by one, and the page is many files.

@@ -200,22 +200,6 @@ class AskedAnswer(BaseModel):
     refusal: str
 
 
-class TaskLife(TaskAnswer):
-    """A task with all that happened to it."""
-
-    layers: list[LayerAnswer]
-    attempts: list[AttemptAnswer]
-    wishes: list[AskedAnswer]
-
-
-class TaskPage(BaseModel):
-    """A page of tasks, in order of id."""
-
-    tasks: list[TaskAnswer]
-    total: int
-    next: str | None = Field(description="`after` of the next page; null: the last.")
-
-
 class ChainTile(BaseModel):
     """A tile in its chain."""
 
@@ -233,6 +217,26 @@ class ChainTile(BaseModel):
     ended_at: datetime | None
     previous: str
     reference: str
+
+
+class TaskLife(TaskAnswer):
+    """A task with all that happened to it."""
+
+    layers: list[LayerAnswer]
+    attempts: list[AttemptAnswer]
+    wishes: list[AskedAnswer]
+    before: ChainTile | None = Field(
+        description="The tile before it in its place, in order of acquisition."
+    )
+    after: ChainTile | None = Field(description="The one after it.")
+
+
+class TaskPage(BaseModel):
+    """A page of tasks, in order of id."""
+
+    tasks: list[TaskAnswer]
+    total: int
+    next: str | None = Field(description="`after` of the next page; null: the last.")
 
 
 class ChainAnswer(BaseModel):

@@ -3,7 +3,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -24,7 +24,7 @@ from agents.gateway.packed import packed
 from agents.gateway.pages import Limit
 from agents.gateway.pasts import Past, Pasts
 from streams.codec import message_type
-from streams.history import History, Told
+from streams.history import History, Standing, Told
 from streams.progress import area_status
 
 router = APIRouter(tags=["history"])
@@ -69,6 +69,7 @@ async def at(
     place: Place = None,
     time: datetime | None = None,
     tasks: Annotated[bool, Query(description="False: of the area alone.")] = True,
+    task: Annotated[str, Query(description="Of the tasks, this one alone.")] = "",
 ) -> Any:
     """How the area stood at a place of its log, or at an instant; and every task.
 
@@ -78,7 +79,7 @@ async def at(
     if isinstance(past, Response):
         return past
     place = _place(past.history, place, time)
-    found = await asyncio.to_thread(_stood, past.history, place, tasks)
+    found = await asyncio.to_thread(_stood, past.history, place, tasks, task)
     return await packed(request, found)
 
 
@@ -178,7 +179,7 @@ def _place(history: History, place: int | None, time: datetime | None) -> int:
     return end if place is None else min(place, end)
 
 
-def _stood(history: History, place: int, tasks: bool) -> dict[str, Any]:
+def _stood(history: History, place: int, tasks: bool, task: str) -> dict[str, Any]:
     area = history.area_at(place)
     return {
         "place": place,
@@ -189,10 +190,19 @@ def _stood(history: History, place: int, tasks: bool) -> dict[str, Any]:
         "processes": msgspec.to_builtins(area.processes),
         "columns": ("id", "status", "attempt", "previous", "reference", "failure"),
         "tasks": [
-            (task, s.status, s.attempt, s.previous, s.reference, s.failure)
-            for task, s in (history.tasks_at(place) if tasks else ())
+            (name, s.status, s.attempt, s.previous, s.reference, s.failure)
+            for name, s in _tasks(history, place, tasks, task)
         ],
     }
+
+
+def _tasks(
+    history: History, place: int, every: bool, task: str
+) -> Iterable[tuple[str, Standing]]:
+    if task:
+        found = history.task_at(task, place)
+        return [(task, found)] if found else []
+    return history.tasks_at(place) if every else ()
 
 
 def _moved(

@@ -190,11 +190,15 @@ async def task(task: str, model: Model) -> Any:
     if not rows:
         raise HTTPException(404, f"task '{task}': there is none of that id")
     asked = {"area": rows[0]["area"], "task": task}
+    beside = await model.fetch("beside_in_chain", rows[0])
+    tiles = {tile["side"]: tile for tile in beside}
     return {
         **rows[0],
         "layers": await model.fetch("task_layers", (task,)),
         "attempts": await model.fetch("task_attempts", (task,)),
         "wishes": await model.fetch("task_wishes", asked),
+        "before": tiles.get("before"),
+        "after": tiles.get("after"),
     }
 
 

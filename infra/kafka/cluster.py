@@ -11,7 +11,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from infra.kafka.connection import METADATA_S, Connection, guarded
-from infra.kafka.lag import partition_of
+from infra.kafka.lag import behind, partition_of
 from infra.kafka.reader import Span, TopicReader
 from infra.kafka.writer import Writer
 from streams.codec import unpack_as
@@ -20,6 +20,7 @@ from streams.orders import DeadLetter
 from streams.topics import DEAD_LETTERS, TASKS, Topic
 
 Ends = dict[tuple[str, int], int]
+Spans = dict[tuple[str, int], tuple[int, int]]
 
 
 class Cluster:
@@ -69,10 +70,12 @@ class Cluster:
         names = sorted(g.group_id for g in listed.valid if g.group_id.startswith(ours))
         if not names:
             return []
+        begins = self._offsets(wanted, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
         ends = self._offsets(wanted, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        spans = {place: (begins.get(place, 0), end) for place, end in ends.items()}
         described = self._admin.describe_consumer_groups(names)
         return [
-            self._group(name, guarded(f"group '{name}'", described[name].result), ends)
+            self._group(name, guarded(f"group '{name}'", described[name].result), spans)
             for name in names
         ]
 
@@ -118,16 +121,9 @@ class Cluster:
             for place, future in self._admin.list_offsets(places).items()
         }
 
-    def _group(self, name: str, found: Any, ends: Ends) -> dict[str, Any]:
+    def _group(self, name: str, found: Any, spans: Spans) -> dict[str, Any]:
         prefix = self._connection.prefix
-        asked = [ConsumerGroupTopicPartitions(name)]
-        future = self._admin.list_consumer_group_offsets(asked)[name]
-        committed = guarded(f"group '{name}'", future.result).topic_partitions
-        lags: Counter[str] = Counter()
-        for place in committed:
-            topic = place.topic.removeprefix(prefix)
-            if (end := ends.get((topic, place.partition))) is not None:
-                lags[topic] += max(end - max(place.offset, 0), 0)
+        lags = self._lags(name, found, spans)
         return {
             "name": name.removeprefix(prefix.replace(".", "-")),
             "state": found.state.name.lower(),
@@ -144,6 +140,28 @@ class Cluster:
             ],
             "lags": [{"topic": t, "lag": n} for t, n in sorted(lags.items())],
         }
+
+    def _lags(self, name: str, found: Any, spans: Spans) -> Counter[str]:
+        """How far a group is behind, by topic that it reads or has read."""
+        asked = [ConsumerGroupTopicPartitions(name)]
+        future = self._admin.list_consumer_group_offsets(asked)[name]
+        places = guarded(f"group '{name}'", future.result).topic_partitions
+        committed = {self._place(place): place.offset for place in places}
+        topics = {topic for topic, _ in committed}
+        for member in found.members:
+            if member.assignment:
+                topics |= {
+                    self._place(p)[0] for p in member.assignment.topic_partitions
+                }
+        lags: Counter[str] = Counter()
+        # All of its partitions: of those that it never committed, it has read nothing.
+        for place, (begin, end) in spans.items():
+            if place[0] in topics:
+                lags[place[0]] += behind(begin, end, committed.get(place))
+        return lags
+
+    def _place(self, found: TopicPartition) -> tuple[str, int]:
+        return found.topic.removeprefix(self._connection.prefix), found.partition
 
 
 class AreaLog:

@@ -375,6 +375,32 @@ from task
 where area = %(area)s and cell = any(%(cells)s)
 order by cell, acquired_at, id
 
+-- name: beside_in_chain
+-- The tiles before and after one of a place, in order of acquisition.
+(
+    select
+        'before' as side, id, number, scene, tile, cell, acquired_at, status, attempt,
+        worker, failure, message, started_at, ended_at, previous, reference
+    from task
+    where
+        area = %(area)s and cell = %(cell)s and cell <> ''
+        and (acquired_at, id) < (%(acquired_at)s, %(id)s)
+    order by acquired_at desc, id desc
+    limit 1
+)
+union all
+(
+    select
+        'after' as side, id, number, scene, tile, cell, acquired_at, status, attempt,
+        worker, failure, message, started_at, ended_at, previous, reference
+    from task
+    where
+        area = %(area)s and cell = %(cell)s and cell <> ''
+        and (acquired_at, id) > (%(acquired_at)s, %(id)s)
+    order by acquired_at, id
+    limit 1
+)
+
 -- name: save_outline
 insert into outline
 select * from json_populate_recordset(null::outline, %s::json)

@@ -5,12 +5,14 @@ import asyncio
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from infra.kafka.cluster import Cluster
 from infra.kafka.lag import Lag, partition_of
 from infra.kafka.reader import GroupReader, TopicReader
 from streams.envelope import Record
-from streams.topics import REQUESTS, TASKS
+from streams.topics import DOWNLOADS, PROCESSES, REQUESTS, TASKS
 from tests.system import wait_for
 
 AREAS = ["DenmarkDemo", "toulouse-2024", "a", "b", "c", "Ålborg"]
@@ -60,6 +62,31 @@ def test_reader_begins_where_it_is_told_and_leaves_no_trace(system):
         found = list(reader.read(TASKS.name, begin={partition: 3}))
     assert [record.value for record in found] == [b"\3", b"\4"]
     assert [record.offset for record in found] == [3, 4]
+
+
+def test_a_group_is_behind_on_partitions_that_it_never_committed(system):
+    system.write(*(Record(DOWNLOADS.name, b"%d" % n, b"") for n in range(40)))
+    reader = GroupReader(
+        system.kafka, "ingester-downloader", [DOWNLOADS.name], session_timeout_s=6
+    )
+    found = wait_for(lambda: reader.poll(1))
+    cluster = Cluster(system.kafka)
+    (group,) = cluster.groups((DOWNLOADS, PROCESSES))
+    assert group["lags"] == [{"topic": DOWNLOADS.name, "lag": 40}]
+    reader.commit({(DOWNLOADS.name, found.partition): found.offset + 1})
+    reader.close()
+    (group,) = cluster.groups((DOWNLOADS, PROCESSES))
+    assert group["members"] == []
+    assert group["lags"] == [{"topic": DOWNLOADS.name, "lag": 39}]
+
+
+def test_what_is_no_longer_in_a_topic_keeps_nobody_behind(system):
+    system.write(*(Record(TASKS.name, b"a", bytes([n])) for n in range(5)))
+    name, partition = system.kafka.prefix + TASKS.name, partition_of("a", 4)
+    admin = AdminClient(system.kafka.options())
+    first = TopicPartition(name, partition, 3)
+    assert admin.delete_records([first])[first].result().low_watermark == 3
+    assert Lag(system.kafka).of("g", TASKS.name)[partition] == 2
 
 
 def test_lag_is_what_the_group_has_not_committed(system):

@@ -8,7 +8,7 @@ import pytest
 
 from streams.errors import InvalidRequest
 from streams.model import LayerTarget
-from streams.payload import read_payload
+from streams.payload import read_payload, written
 
 SQUARE = [[[9.8, 54.9], [10.1, 54.9], [10.1, 55.1], [9.8, 55.1], [9.8, 54.9]]]
 
@@ -220,3 +220,12 @@ def test_long_values_are_cut_in_messages():
     with pytest.raises(InvalidRequest) as refused:
         read(broken(name="ä" * 500))
     assert all(len(problem) < 200 for problem in refused.value.problems)
+
+
+def test_a_request_is_written_as_the_document_that_asks_for_it():
+    limits = {"downloads": 2, "processes": 3}
+    more = {"searches": ["stac"], "cells": "none", "chain": False, "limits": limits}
+    layers = {"B04": {"instance_id": "abc"}, "B03": {"variable": "v", "instance": "i"}}
+    asked = read({**GOOD, **more, "layers": layers, "versions": "all", "priority": -1})
+    assert written(asked)["layers"] == layers
+    assert read(written(asked)) == asked

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import urllib3
 from playwright.sync_api import Page, expect
 
 from streams.envelope import Record
@@ -179,6 +180,19 @@ def test_a_done_tile_shows_its_picture_measures_and_provenance(window, serving):
     page.get_by_text("Where they come from").click()
     expect(page.locator("main")).to_contain_text("Graph 'ExtractLandsatBands'")
     check_accessible(page)
+
+
+def test_a_layer_is_read_from_the_store(window, serving):
+    serving.wait_until_ended(LOOKED)
+    page = window.open(f"#/task/{quote(TILE, safe='')}")
+    button = page.get_by_role("button", name="Open B02.tif")
+    # Another window, which asks the store and not the gateway.
+    with page.context.expect_event(
+        "request", lambda asked: not asked.url.startswith(window.url)
+    ) as opened:
+        button.click()
+    content = urllib3.request("GET", opened.value.url).data
+    assert content.startswith(b"II*\0")
 
 
 def test_a_picture_is_streamed_as_nothing_but_a_picture(serving):

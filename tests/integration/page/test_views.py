@@ -29,6 +29,7 @@ from tests.scenery import scenery
 from tests.system import System, free_port, is_reached, wait_for
 
 PICTURED = "pictured"
+TILE = f"{PICTURED}/LC08_L1TP_196000_20230309_02_T1/197-000"
 PLACES = {
     "#/": ".areas .chip.done, .areas .chip.running, .areas .chip.needs-attention",
     "#/search?product=LC08": "tbody .chip.done",
@@ -133,6 +134,109 @@ def test_the_list_of_tasks_goes_back_in_time(window):
     page.get_by_role("button", name="Back to now").click()
     now = page.get_by_role("region", name="Tasks", exact=True)
     expect(now.get_by_role("row")).to_have_count(1 + 6)
+
+
+def test_an_area_on_both_sides_of_the_180th_meridian_is_one_place(window, serving):
+    east, west = ((179, -16), (180, -16), (180, -17)), ((-180, -16), (-178, -16))
+    east, west = (*east, (179, -17)), (*west, (-178, -17), (-180, -17))
+    rings = (
+        ", ".join(f"{x} {y}" for x, y in (*part, part[0])) for part in (east, west)
+    )
+    cut = ", ".join(f"(({ring}))" for ring in rings)
+    serving.write(*an_area("fiji", 2, footprint=f"MULTIPOLYGON ({cut})"))
+    wait_for(lambda: serving.gateway.area("fiji"))
+    page = window.open("#/area/fiji/map?kind=DOWNLOAD")
+    expect(page.locator(".legend")).to_contain_text("2 tasks in 1 footprint")
+    page.locator(".picture canvas").click()
+    expect(page.locator(".side .card h2")).to_have_text("2 tasks here")
+
+
+def test_what_is_answered_last_is_not_what_was_asked_first(window):
+    held: list[Route] = []
+    page = window.page
+    page.route("**/footprints?kind=PROCESS*", lambda route: held.append(route))
+    window.open(f"#/area/{PICTURED}/map")
+    page.get_by_label("Show").select_option("DOWNLOAD")
+    scenes = "6 tasks in 1 footprint"
+    expect(page.locator(".legend")).to_contain_text(scenes)
+    release(page, held)
+    # At once: the next look at the read model would mend it.
+    assert scenes in page.locator(".legend").inner_text()
+    page.route("**/changes?since=3&until=50*", lambda route: held.append(route))
+    window.open(f"#/area/{PICTURED}/time")
+    line = page.get_by_label("Place in the log")
+    for place in ("3", "50", "10"):
+        line.fill(place)
+        expect(page.get_by_text(f"after {place} facts of")).to_be_visible()
+        if place == "3":
+            page.get_by_role("button", name="Compare from here").click()
+    between = page.get_by_role("heading", name="changed between 3 and 10")
+    expect(between).to_be_visible()
+    release(page, held)
+    expect(between).to_be_visible()
+
+
+def release(page: Page, held: list[Route]) -> None:
+    """Let a request go that was held, until the page has its answer."""
+    (route,) = held
+    held.clear()
+    with page.expect_response(route.request.url) as answered:
+        route.continue_()
+    answered.value.finished()
+    # What is answered after it finds it shown.
+    page.evaluate("async () => (await fetch('/me')).json()")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+
+
+def test_the_first_tiles_of_chains_are_drawn_before_the_others_come(window):
+    held: list[Route] = []
+    page = window.page
+    # The first page is made small, the one after it is held.
+    page.route(
+        re.compile(r"/grid\?limit=2500$"),
+        lambda route: route.continue_(url=route.request.url.replace("2500", "12")),
+    )
+    page.route("**/grid?after=*", lambda route: held.append(route))
+    window.open(f"#/area/{PICTURED}/chains")
+    expect(page.locator(".legend")).to_contain_text("2 chains, 6 dates, 12 tiles")
+    canvas = page.locator(".picture canvas")
+    drawn = (
+        "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
+        ".some(Boolean)"
+    )
+    wait_for(lambda: canvas.evaluate(drawn))
+    release(page, held)
+    expect(page.locator(".legend")).to_contain_text("10 chains, 6 dates, 60 tiles")
+
+
+def test_a_tile_is_shown_in_its_chain_and_marked_on_the_board(window):
+    page = window.open(f"#/task/{quote(TILE, safe='')}")
+    chain = page.get_by_role("region", name="Its place in the chain")
+    expect(chain.get_by_role("row")).to_have_count(1 + 3)
+    for row, says in enumerate(("before", "this", "after"), 1):
+        expect(chain.get_by_role("row").nth(row)).to_contain_text(says)
+    expect(chain.get_by_role("row").nth(3)).to_contain_text("2023-03-17")
+    check_accessible(page)
+    page.get_by_role("link", name="On the board of chains").click()
+    expect(page.locator(".says")).to_contain_text("197-000 2023-03-09")
+
+
+def test_a_task_is_shown_as_it_stood(window):
+    page = window.open(f"#/area/{PICTURED}/time")
+    page.get_by_label("Place in the log").fill("15")
+    expect(page.get_by_text("after 15 facts of")).to_be_visible()
+    facts = page.get_by_role("region", name="Facts", exact=True)
+    facts.get_by_role("link").first.click()
+    note = page.locator(".past")
+    expect(note).to_contain_text("After 15 facts")
+    expect(note.locator(".chip")).to_have_text("new")
+    expect(page.get_by_text("Nothing was tried yet.")).to_be_visible()
+    check_accessible(page)
+    page.get_by_role("link", name="Now", exact=True).click()
+    expect(note).to_have_count(0)
+    expect(page.get_by_text("Attempt 1", exact=True)).to_be_visible()
+    page = window.open(f"#/task/{quote(TILE, safe='')}?at=14")
+    expect(note).to_contain_text("not there")
 
 
 def test_chains_are_walked_by_keys(window):

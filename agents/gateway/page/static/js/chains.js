@@ -15,7 +15,8 @@ const LABELS_PX = 110;
 const DATES_PX = 64;
 
 /** The tab. */
-export async function show(root, area, _query, signal) {
+export async function show(root, area, query, signal) {
+  let wanted = query.get("tile");
   const view = { rows: [], board: board([], null), chosen: null, past: null };
   const legend = h("div", { class: "legend" });
   const pane = new Pane({
@@ -50,23 +51,31 @@ export async function show(root, area, _query, signal) {
     view.past = instant && new Map(instant.tasks.map((row) => [row[0], row]));
     update();
   });
+  const fit = () => {
+    const { dates, cells } = view.board;
+    const [wide, high] = [(pane.width - LABELS_PX - 60) / Math.max(dates.length, 1), (pane.height - DATES_PX - 12) / Math.max(cells.length, 1)];
+    pane.k = Math.max(Math.min(wide, Math.max(high, 20), 34), 5);
+    pane.x = -LABELS_PX / pane.k;
+    pane.y = -DATES_PX / pane.k;
+    pane.ask();
+  };
+  // The first tiles say how large each is: those that come later move nothing.
+  const settle = () => {
+    if (!pane.k && view.rows.length) fit();
+    const tile = view.board.byId.get(wanted);
+    if (!tile) return;
+    wanted = null;
+    choose(tile);
+    bring(pane, tile);
+  };
   let first = true;
   const refresh = async () => {
     const use = (found) => {
       view.rows = found;
       update();
+      pane.whenSized(settle);
     };
     use(await rows(["areas", area, "grid"], {}, PAGES, first ? use : () => {}, signal));
-    if (first) {
-      pane.whenSized(() => {
-        const { dates, cells } = view.board;
-        const [wide, high] = [(pane.width - LABELS_PX - 60) / Math.max(dates.length, 1), (pane.height - DATES_PX - 12) / Math.max(cells.length, 1)];
-        pane.k = Math.max(Math.min(wide, Math.max(high, 20), 34), 5);
-        pane.x = -LABELS_PX / pane.k;
-        pane.y = -DATES_PX / pane.k;
-        pane.ask();
-      });
-    }
     first = false;
     if (!view.rows.length) fill(legend, nothing("No chains: each tile stands alone, or none is known yet."));
   };
@@ -245,12 +254,17 @@ function key(event, view, pane, choose) {
     next = tiles.reduce((best, one) => (Math.abs(one.x - now.x) < Math.abs(best.x - now.x) ? one : best));
   }
   choose(next);
-  const [px, py] = pane.at(next.x, next.y);
+  bring(pane, next);
+  return true;
+}
+
+/** Move the board until a tile is seen. */
+function bring(pane, { x, y }) {
+  const [px, py] = pane.at(x, y);
   if (px < LABELS_PX) pane.pan(LABELS_PX - px, 0);
   if (py < DATES_PX) pane.pan(0, DATES_PX - py);
   if (px > pane.width - pane.k) pane.pan(pane.width - pane.k - px, 0);
   if (py > pane.height - pane.k) pane.pan(0, pane.height - pane.k - py);
-  return true;
 }
 
 function drawLegend(legend, { counts, cells, dates, relinked }) {

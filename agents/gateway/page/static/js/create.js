@@ -5,10 +5,13 @@ import { answer, get, post, url } from "./api.js";
 import { chip, fill, h, problem, table, toast, unknownOutline } from "./dom.js";
 import { Drawing } from "./draw.js";
 import { bytes, counted, day, links, many } from "./format.js";
-import { Form } from "./form.js";
+import { Form, spelled } from "./form.js";
+import { shapeProblem } from "./geo.js";
 import { words as known } from "./session.js";
 
 const GEOMETRIES = ["Polygon", "MultiPolygon", "GeometryCollection"];
+// Members of GeoJSON itself; those that are not of the area are allowed and not read.
+const GEOJSON = new Set("type geometry coordinates features geometries properties bbox crs id".split(" "));
 const FIRST = ["graph_config", "is_retriable", "retry_count"];
 const SHOWN = 100;
 
@@ -37,29 +40,33 @@ export async function show(root, _parts, query, signal) {
   });
 
   const take = (content, from) => {
-    let document;
     try {
-      document = JSON.parse(content);
+      const document = read(content);
+      const geometry = geometryOf(document);
+      if (geometry) {
+        drawing.set(geometry);
+        text.value = JSON.stringify(geometry);
+      }
+      const members = ours(document, words.request);
+      if (isRequest(members)) form.value = members;
+      else form.add(members);
+      const unknown = Object.keys(members).filter((name) => !form.fields.has(name));
+      fill(said, h("p", { class: "soft" }, geometry ? `Read ${from}.` : `${from}: no polygon in it.`, unknown.length > 0 && ` Not known here, and left out: ${unknown.join(", ")}.`));
     } catch (error) {
-      fill(said, problem(`${from}: not JSON: ${error.message}`));
-      return null;
+      fill(said, problem(`${from}: ${error.message}`));
     }
-    const geometry = geometryOf(document);
-    if (geometry) {
-      drawing.set(geometry);
-      text.value = JSON.stringify(geometry);
-    }
-    form.value = document;
-    fill(said, h("p", { class: "soft" }, geometry ? `Read ${from}.` : `${from}: no polygon in it.`));
-    return document;
   };
+  // Files of a batch are not shown: what the form holds is what the operator filled in.
   const takeFiles = async (files) => {
-    const documents = [];
-    for (const one of files) {
-      const document = take(await one.text(), one.name);
-      if (document) documents.push([one.name, document]);
+    const contents = await Promise.all([...files].map(async (one) => [one.name, await one.text()]));
+    fill(outcome);
+    if (contents.length === 1) {
+      const [[name, content]] = contents;
+      take(content, name);
+    } else if (contents.length > 1) {
+      fill(said);
+      fill(outcome, batch(contents, request));
     }
-    fill(outcome, documents.length > 1 && batch(documents, request));
   };
   const request = (document = {}) => {
     const geometry = geometryOf(document) ?? drawing.geometry;
@@ -93,35 +100,60 @@ export async function show(root, _parts, query, signal) {
     outcome,
   );
   const from = query.get("from");
-  if (from) await prefill(from, form, drawing, text, signal);
+  if (from) fill(said, await prefill(from, form, drawing, text, signal));
 }
 
-/** The form as a former request of an area said it. */
+/** The form as a former request of an area said it; what is to be told of that. */
 async function prefill(area, form, drawing, text, signal) {
   const { requests, unknown } = await get(url(["areas", area, "outline"]), { signal });
   const last = requests.at(-1);
-  if (!last) {
-    if (unknown > 0) form.element.prepend(h("div", { class: "all" }, unknownOutline(unknown)));
-    return;
+  if (!last) return unknown > 0 && unknownOutline(unknown);
+  drawing.set(last.geometry);
+  text.value = JSON.stringify(last.geometry);
+  try {
+    const { payload, scenes } = await get(url(["areas", area, "requests", last.ingestion]), { signal });
+    form.value = payload;
+    return scenes && h("p", { class: "note" }, "Scenes were posted with that request, and no catalogue was searched; this form searches. They are in ", h("code", {}, scenes), ".");
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    form.value = remembered(area, last);
+    return h("p", { class: "note" }, `The request itself cannot be read: ${error.message}. Not known, and to be filled in again: ${FORGOTTEN}.`);
   }
-  const { settings } = last;
-  form.value = {
+}
+
+const FORGOTTEN = "constellation and filters, layers named by variable, record tags, annotations, searches, page, chain, cells, versions, limits, priority";
+
+/** What the facts of an area have of a request. */
+function remembered(area, { start_time, end_time, settings }) {
+  return {
     name: area,
-    start_time: last.start_time,
-    end_time: last.end_time,
+    start_time,
+    end_time,
     scene_graph_name: settings.scene_graph,
     tile_graph_name: settings.tile_graph,
     graph_config: settings.graph_config,
+    layers: Object.fromEntries(Object.entries(settings.instances ?? {}).map(([name, instance_id]) => [name, { instance_id }])),
     storage_uri: settings.storage_uri,
     is_retriable: settings.retriable,
     retry_count: settings.retry_count,
   };
-  drawing.set(last.geometry);
-  text.value = JSON.stringify(last.geometry);
+}
+
+/** A request or GeoJSON; throws what is wrong with it. */
+function read(content) {
+  let document;
+  try {
+    document = JSON.parse(content);
+  } catch (error) {
+    throw new Error(`not JSON: ${error.message}`);
+  }
+  if (!document || typeof document !== "object" || Array.isArray(document)) throw new Error("expected a JSON object");
+  const wrong = shapeProblem(document);
+  if (wrong) throw new Error(wrong);
+  return document;
 }
 
 function geometryOf(document) {
-  if (!document || typeof document !== "object") return null;
   if (GEOMETRIES.includes(document.type) || document.features || document.geometry) return bare(document);
   return null;
 }
@@ -135,11 +167,18 @@ function bare({ type, coordinates, geometries, geometry, features }) {
 
 const collection = (geometry) => ({ type: "Feature", geometry });
 
-/** Members of a request in a document. */
+/**
+ * Members of a request in a document. GeoJSON has members of those who wrote it; in a
+ * request, one that is not known is a mistake, which the gateway names.
+ */
 function ours(document, schema) {
-  const known = Object.keys(schema.properties);
-  return Object.fromEntries(Object.entries(document).filter(([name]) => known.includes(name.toLowerCase())));
+  const members = Object.entries(spelled(document)).filter(([name]) => !GEOJSON.has(name));
+  const known = Object.fromEntries(members.filter(([name]) => Object.hasOwn(schema.properties, name)));
+  return isRequest(known) ? Object.fromEntries(members) : known;
 }
+
+/** Is it more than GeoJSON, which may have a name? */
+const isRequest = (members) => Object.keys(members).some((name) => name !== "name");
 
 async function plan(area, outcome, drawing, signal) {
   const said = h("p", { class: "soft", role: "status" }, "asking the catalogues…");
@@ -184,20 +223,29 @@ function drawPlan(outcome, { plan: found, features }) {
 }
 
 /** Several documents, published one after the other. */
-function batch(documents, request) {
-  const rows = documents.map(([name, document]) => ({ name, document, state: h("span", {}, chip("new")) }));
-  const all = h("button", { type: "button", class: "main-act", onclick: () => publishAll() }, `Publish all ${documents.length}`);
+function batch(contents, request) {
+  const rows = contents.map(([name, content]) => {
+    try {
+      return { name, document: read(content), state: h("span", {}, chip("new")) };
+    } catch (error) {
+      return { name, document: null, state: refused(error) };
+    }
+  });
+  const good = rows.filter((row) => row.document);
+  const all = h("button", { type: "button", class: "main-act", disabled: !good.length, onclick: () => publishAll() }, `Publish all ${good.length}`);
   const publishAll = async () => {
     all.disabled = true;
-    for (const row of rows) {
+    for (const row of good) {
       try {
         const area = request(row.document);
         await post("/catalog/aoi", { area });
         fill(row.state, chip("done"), " ", h("a", { href: links.area(area.name) }, area.name));
       } catch (error) {
-        fill(row.state, chip("refused"), h("span", { class: "wide" }, ` ${error.message}`));
+        fill(row.state, refused(error));
       }
     }
   };
-  return h("div", { class: "card" }, h("h2", {}, "Batch"), h("p", { class: "soft" }, "Members that a file lacks are taken from the form."), table(["File", "Area", "State"], rows.map((row) => [row.name, row.document.name ?? "", row.state]), { label: "Batch" }), h("div", { class: "acts" }, all));
+  return h("div", { class: "card" }, h("h2", {}, "Batch"), h("p", { class: "soft" }, "Members that a file lacks are taken from the form."), table(["File", "Area", "State"], rows.map((row) => [row.name, String(spelled(row.document ?? {}).name ?? ""), row.state]), { label: "Batch" }), h("div", { class: "acts" }, all));
 }
+
+const refused = (error) => h("span", {}, chip("refused"), h("span", { class: "wide" }, ` ${error.message}`));

@@ -2,7 +2,7 @@
 // The area on a map: what a file says, or what is drawn by clicks; what a plan found.
 
 import { fill, h } from "./dom.js";
-import { boxOf, degrees, ringsOfGeoJson, trace } from "./geo.js";
+import { boxOf, degrees, middle, near, ringsOfGeoJson, trace } from "./geo.js";
 import { Ground } from "./ground.js";
 import { Pane } from "./pane.js";
 
@@ -43,7 +43,8 @@ export class Drawing {
 
   /** Show footprints that were found. */
   show(features) {
-    this.found = features.flatMap((one) => ringsOfGeoJson(one.geometry));
+    const [first] = ringsOfGeoJson(this.geometry);
+    this.found = features.map((one) => ringsOfGeoJson(one.geometry)).flatMap((rings) => (first ? near(rings, middle(first)) : rings));
     this.pane.ask();
   }
 

@@ -41,7 +41,7 @@ export class Facts {
       ["number", h("button", { type: "button", "aria-label": `Read fact ${fact.place}`, onclick: () => this.#read(fact) }, many(fact.place))],
       ["soft", instant(fact.time)],
       fact.type,
-      fact.task && h("a", { href: links.task(fact.task) }, short(fact.task)),
+      fact.task && h("a", { href: links.task(fact.task, { at: fact.place }) }, short(fact.task)),
       ["", h("div", { class: "clip soft", title: fact.brief }, fact.brief)],
     ]);
     fill(

@@ -28,13 +28,20 @@ export class Form {
     return found;
   }
 
+  /** What a document says and nothing else: what it lacks is as it is by default. */
   set value(document) {
-    for (const [name, field] of this.fields) {
-      const key = Object.keys(document).find((one) => one.toLowerCase() === name);
-      if (key !== undefined) field.set(document[key]);
-    }
+    const said = spelled(document);
+    for (const [name, field] of this.fields) field.set(said[name]);
+  }
+
+  /** What a document says, beside what is filled in. */
+  add(document) {
+    for (const [name, value] of Object.entries(spelled(document))) this.fields.get(name)?.set(value);
   }
 }
+
+/** A document with its members as we spell them. */
+export const spelled = (document) => Object.fromEntries(Object.entries(document).map(([name, value]) => [name.toLowerCase(), value]));
 
 /** A shape with what it refers to. */
 function whole(shape, schema) {
@@ -62,24 +69,29 @@ function labelled(name, shape, control) {
 function text(name, shape, required, suggested) {
   const options = suggested.length ? h("datalist", { id: `known-${name}` }, suggested.map((one) => h("option", { value: one }))) : null;
   const field = h("input", { name, required, list: options?.id, value: shape.default ?? "", autocomplete: "off" });
-  return { element: h("div", {}, labelled(name, shape, field), options), get: () => (field.value === (shape.default ?? "") && !required ? undefined : field.value), set: (value) => (field.value = value ?? "") };
+  return { element: h("div", {}, labelled(name, shape, field), options), get: () => (field.value === (shape.default ?? "") && !required ? undefined : field.value), set: (value) => (field.value = value ?? shape.default ?? "") };
 }
 
 function date(name, shape, required) {
   const field = h("input", { name, required, type: "datetime-local", step: "1" });
+  const written = () => (field.value ? `${field.value.length === 16 ? `${field.value}:00` : field.value}Z` : undefined);
+  // The field knows seconds and UTC only: what nobody edits stays as it was said.
+  let shown = null;
+  let said = null;
   return {
     element: labelled(name, { description: `${shape.description ?? ""} UTC.` }, field),
-    get: () => (field.value ? `${field.value.length === 16 ? `${field.value}:00` : field.value}Z` : undefined),
+    get: () => (shown && field.value === shown ? said : written()),
     set: (value) => {
-      const at = new Date(value);
-      if (!Number.isNaN(at.getTime())) field.value = at.toISOString().slice(0, 19);
+      const at = new Date(value ?? "");
+      field.value = Number.isNaN(at.getTime()) ? "" : at.toISOString().slice(0, 19);
+      [shown, said] = [field.value, value];
     },
   };
 }
 
 function number(name, shape, required) {
   const field = h("input", { name, required, type: "number", min: shape.minimum, max: shape.maximum, value: String(shape.default ?? 0) });
-  return { element: labelled(name, shape, field), get: () => (Number(field.value) === (shape.default ?? 0) ? undefined : Number(field.value)), set: (value) => (field.value = String(value)) };
+  return { element: labelled(name, shape, field), get: () => (Number(field.value) === (shape.default ?? 0) ? undefined : Number(field.value)), set: (value) => (field.value = String(value ?? shape.default ?? 0)) };
 }
 
 function check(name, shape) {
@@ -88,34 +100,35 @@ function check(name, shape) {
   return {
     element: h("label", { class: "field check" }, field, h("span", {}, titled(name)), shape.description && h("small", {}, shape.description)),
     get: () => (field.checked === Boolean(shape.default) ? undefined : field.checked),
-    set: (value) => (field.checked = Boolean(value)),
+    set: (value) => (field.checked = Boolean(value ?? shape.default)),
   };
 }
 
 function select(name, shape) {
   const field = h("select", { name }, shape.enum.map((one) => h("option", { value: one }, one)));
-  field.value = shape.default ?? shape.enum[0];
-  return { element: labelled(name, shape, field), get: () => (field.value === shape.default ? undefined : field.value), set: (value) => (field.value = value) };
+  const usual = shape.default ?? shape.enum[0];
+  field.value = usual;
+  return { element: labelled(name, shape, field), get: () => (field.value === shape.default ? undefined : field.value), set: (value) => (field.value = value ?? usual) };
 }
 
 function list(name, shape, suggested) {
   const made = text(name, { ...shape, default: "", description: `${shape.description ?? ""} Separated by commas.${suggested.length ? ` Known: ${suggested.join(", ")}.` : ""}` }, false, []);
   const words = () => (made.get() ?? "").split(",").map((one) => one.trim()).filter(Boolean);
-  return { element: made.element, get: () => (words().length ? words() : undefined), set: (value) => made.set((value ?? []).join(", ")) };
+  return { element: made.element, get: () => (words().length ? words() : undefined), set: (value) => made.set([value ?? []].flat().join(", ")) };
 }
 
 /** An object of texts, or of small objects: a row for each. */
 function pairs(name, shape, schema) {
   const inner = whole(shape.additionalProperties ?? {}, schema);
-  const members = inner.properties ? Object.keys(inner.properties).slice(0, 2) : [""];
+  const members = inner.properties ? Object.keys(inner.properties) : [""];
   const rows = h("div", { class: "pairs" });
-  const row = (key = "", value = {}) => {
+  const row = (key = "", value = null) => {
     const cell = (label, filled) => h("input", { "aria-label": `${titled(name)}: ${label}`, placeholder: label, value: filled });
     const made = h(
       "div",
-      { class: members.length > 1 ? "three" : null },
+      {},
       cell("name", key),
-      members.map((member) => cell(member || "value", member ? (value[member] ?? "") : (value ?? ""))),
+      members.map((member) => cell(member || "value", member ? (value?.[member] ?? "") : (value ?? ""))),
       h("button", { type: "button", "aria-label": "Remove", onclick: () => made.remove() }, "×"),
     );
     rows.append(made);
@@ -124,7 +137,7 @@ function pairs(name, shape, schema) {
     const found = {};
     for (const one of rows.children) {
       const [key, ...values] = [...one.querySelectorAll("input")].map((field) => field.value.trim());
-      if (key) found[key] = members[0] ? Object.fromEntries(members.map((member, n) => [member, values[n]])) : values[0];
+      if (key) found[key] = members[0] ? Object.fromEntries(members.map((member, n) => [member, values[n]]).filter(([, filled]) => filled)) : values[0];
     }
     return Object.keys(found).length ? found : undefined;
   };
@@ -133,7 +146,7 @@ function pairs(name, shape, schema) {
     get: read,
     set: (value) => {
       fill(rows);
-      for (const [key, one] of Object.entries(value ?? {})) row(key, members[0] ? one : String(one));
+      for (const [key, one] of Object.entries(value ?? {})) row(key, members[0] ? one : String(one ?? ""));
     },
   };
 }

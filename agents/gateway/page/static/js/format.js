@@ -80,7 +80,7 @@ export const areaOf = (id) => id.split("/")[0];
 
 export const links = {
   area: (name, tab = "", query = {}) => hash(["area", name, ...(tab ? [tab] : [])], query),
-  task: (id) => hash(["task", id]),
+  task: (id, query = {}) => hash(["task", id], query),
 };
 
 function hash(parts, query = {}) {

@@ -15,25 +15,46 @@ export function degrees(x, y) {
   return [(x - 0.5) * 360, (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI];
 }
 
-/** Rings of a WKT POLYGON or MULTIPOLYGON, on the plane. */
+/** Rings of a WKT POLYGON or MULTIPOLYGON, on the plane, beside each other. */
 export function ringsOfWkt(wkt) {
   const rings = [];
   for (const [, inner] of wkt.matchAll(/\(([^()]+)\)/g)) {
     rings.push(ring(inner.split(",").map((pair) => pair.trim().split(/\s+/).map(Number))));
   }
-  return rings.filter((points) => points.length > 2);
+  return together(rings.filter((points) => points.length > 2));
 }
 
-/** Rings of a GeoJSON geometry, feature or collection, on the plane. */
+/** Rings of a GeoJSON geometry, feature or collection, on the plane, beside each other. */
 export function ringsOfGeoJson(found) {
+  return together(rings(found));
+}
+
+function rings(found) {
   if (!found || typeof found !== "object") return [];
-  if (found.features) return found.features.flatMap(ringsOfGeoJson);
-  if (found.geometries) return found.geometries.flatMap(ringsOfGeoJson);
-  if (found.geometry) return ringsOfGeoJson(found.geometry);
+  if (found.features) return found.features.flatMap(rings);
+  if (found.geometries) return found.geometries.flatMap(rings);
+  if (found.geometry) return rings(found.geometry);
   if (found.type === "Polygon") return found.coordinates.map(ring);
   if (found.type === "MultiPolygon") return found.coordinates.flat().map(ring);
   return [];
 }
+
+/** What keeps the polygons of a GeoJSON from being read, with its path; empty: nothing. */
+export function shapeProblem(found, path = "$") {
+  if (!found || typeof found !== "object") return `${path}: expected a GeoJSON object`;
+  for (const name of ["features", "geometries"]) {
+    const list = found[name];
+    if (!list) continue;
+    if (!Array.isArray(list)) return `${path}.${name}: expected a list`;
+    return list.map((one, number) => shapeProblem(one, `${path}.${name}[${number}]`)).find(Boolean) ?? "";
+  }
+  if (found.geometry) return shapeProblem(found.geometry, `${path}.geometry`);
+  const polygons = found.type === "Polygon" ? [found.coordinates] : found.type === "MultiPolygon" ? found.coordinates : [];
+  const isRead = Array.isArray(polygons) && polygons.every((one) => Array.isArray(one) && one.every(isRing));
+  return isRead ? "" : `${path}.coordinates: expected rings of positions, each a longitude and a latitude`;
+}
+
+const isRing = (points) => Array.isArray(points) && points.every((point) => Array.isArray(point) && point.length > 1 && point.slice(0, 2).every(Number.isFinite));
 
 /** Points beside each other stay so over the 180th meridian. */
 function ring(pairs) {
@@ -44,6 +65,23 @@ function ring(pairs) {
     before = x;
     return plane(x, latitude);
   });
+}
+
+/** Rings that are cut at the 180th meridian lie where the first of them does. */
+function together(rings) {
+  return rings.flatMap((points) => near([points], middle(rings[0])));
+}
+
+/** The middle of a ring, from left to right. */
+export function middle(points) {
+  const [left, , right] = boxOf([points]);
+  return (left + right) / 2;
+}
+
+/** A shape where it is nearest to this place of the plane: the world goes on at its ends. */
+export function near(rings, x) {
+  const turns = rings.length ? Math.round(x - middle(rings[0])) : 0;
+  return turns ? rings.map((points) => points.map(([px, py]) => [px + turns, py])) : rings;
 }
 
 /** The box around rings: left, top, right, bottom. */

@@ -5,7 +5,7 @@
 import { get, rows, url } from "./api.js";
 import { chip, fill, h, nothing, unknownOutline } from "./dom.js";
 import { counted, dayOf, links, many, short, URGENT } from "./format.js";
-import { boxOf, meets, ringsOfGeoJson, ringsOfWkt, trace, within } from "./geo.js";
+import { boxOf, meets, middle, near, ringsOfGeoJson, ringsOfWkt, trace, within } from "./geo.js";
 import { Ground } from "./ground.js";
 import { following } from "./live.js";
 import { Pane } from "./pane.js";
@@ -67,8 +67,13 @@ export async function show(root, area, query, signal) {
     pane.fit(boxes.length ? boxOf(boxes) : WORLD);
   };
   let first = true;
+  let turn = 0;
   const refresh = async () => {
+    turn += 1;
+    const ours = turn;
     const use = (found) => {
+      // A later question was answered before this one.
+      if (ours !== turn) return;
       view.rows = found;
       update();
     };
@@ -95,10 +100,17 @@ export async function show(root, area, query, signal) {
   const outlined = async () => {
     const { requests, unknown } = await get(url(["areas", area, "outline"]), { signal });
     fill(missing, unknown > 0 && unknownOutline(unknown));
-    view.outline = requests.flatMap((request) => ringsOfGeoJson(request.geometry));
+    view.outline = requests.flatMap((request) => beside(view, ringsOfGeoJson(request.geometry)));
     if (view.outline.length) pane.whenSized(fitted);
   };
   await Promise.all([outlined(), following(signal, refresh)]);
+}
+
+/** A shape on the side of the 180th meridian where the first one of the map lies. */
+function beside(view, rings) {
+  if (!rings.length) return rings;
+  view.middle ??= middle(rings[0]);
+  return near(rings, view.middle);
 }
 
 /** Rows of one footprint as one shape. */
@@ -115,7 +127,7 @@ function group(view) {
     if (!wkt) continue;
     let shape = shapes.get(wkt);
     if (!shape) {
-      const rings = known.get(wkt)?.rings ?? ringsOfWkt(wkt);
+      const rings = known.get(wkt)?.rings ?? beside(view, ringsOfWkt(wkt));
       shape = { wkt, rings, box: boxOf(rings), status, tasks: [], done: 0 };
       shapes.set(wkt, shape);
     }

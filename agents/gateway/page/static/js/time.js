@@ -27,8 +27,10 @@ export async function show(root, area, _query, signal) {
     },
     { open: true, tasks: false },
   );
+  let turn = 0;
   const remember = () => {
     since = since ? null : now;
+    turn += 1;
     fill(compared);
     drawState();
   };
@@ -52,7 +54,11 @@ export async function show(root, area, _query, signal) {
   };
   const compare = async () => {
     const [from, to] = [since.place, now.place].sort((a, b) => a - b);
+    turn += 1;
+    const ours = turn;
     const found = await patiently(url(["areas", area, "history", "changes"], { since: from, until: to, limit: 200 }), () => {}, signal);
+    // A later question was answered before this one, or nothing is compared any more.
+    if (ours !== turn) return;
     fill(
       compared,
       h(
@@ -61,7 +67,7 @@ export async function show(root, area, _query, signal) {
         h("h2", {}, `${counted(found.total, "task")} changed between ${many(from)} and ${many(to)}`),
         h("div", { class: "counts" }, found.moves.map((move) => h("span", {}, move.before ? chip(move.before) : h("span", { class: "soft" }, "not there"), " → ", chip(move.after || "gone"), ` ${many(move.tasks)}`))),
         found.tasks.length
-          ? table(["Task", "Before", "After", "What else"], found.tasks.map(changed), { label: "Changed tasks" })
+          ? table(["Task", "Before", "After", "What else"], found.tasks.map((one) => changed(one, now.place)), { label: "Changed tasks" })
           : nothing("Nothing changed."),
         found.total > found.tasks.length && h("p", { class: "soft" }, `The first ${many(found.tasks.length)} are shown.`),
       ),
@@ -71,12 +77,12 @@ export async function show(root, area, _query, signal) {
   facts.offer((await words()).facts);
 }
 
-function changed({ task, before, after }) {
+function changed({ task, before, after }, place) {
   const said = (one) => (one ? h("span", {}, chip(one.status), one.attempt ? ` #${one.attempt}` : "") : h("span", { class: "soft" }, "not there"));
   const more = [];
   if (after?.failure && after.failure !== before?.failure) more.push(after.failure);
   for (const link of ["previous", "reference"]) {
     if (before && after && before[link] !== after[link]) more.push(`${link}: ${short(before[link]) || "none"} → ${short(after[link]) || "none"}`);
   }
-  return [["small wide task", h("a", { href: links.task(task) }, short(task))], said(before), said(after), ["soft wide", more.join("; ")]];
+  return [["small wide task", h("a", { href: links.task(task, { at: place }) }, short(task))], said(before), said(after), ["soft wide", more.join("; ")]];
 }
