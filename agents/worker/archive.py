@@ -64,7 +64,7 @@ class Limits:
 
     def of(self, packed: int) -> int:
         """Bytes that an archive of this size may grow to."""
-        return min(self.total_bytes, max(int(self.ratio * packed), _BLOCK))
+        return int(min(self.total_bytes, max(self.ratio * packed, _BLOCK)))
 
 
 def pack(archive: Path, folder: Path, names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import stat
 import struct
 import warnings
 import zipfile
+from math import inf
 
 import pytest
 
@@ -181,6 +182,12 @@ def test_many_small_entries_may_not_grow_as_they_like(tmp_path, into):
     assert list(into.iterdir()) == []
     unpack(archive, into, Limits(ratio=2000))
     assert len(_found(into)) == 100
+
+
+def test_archive_of_our_own_may_grow_without_a_ratio(tmp_path, into):
+    archive = _zip(tmp_path / "a.zip", [("x", bytes(20 << 20))], zipfile.ZIP_DEFLATED)
+    unpack(archive, into, Limits(ratio=inf))
+    assert (into / "x").stat().st_size == 20 << 20
 
 
 def test_archive_that_grows_beyond_the_limit_is_refused(tmp_path, into):
