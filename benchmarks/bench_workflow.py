@@ -257,8 +257,9 @@ class Workers:
         return answers
 
     def close(self) -> None:
-        """No more."""
+        """No more: a writer that is kept would look for a broker that has stopped."""
         self._reader.close()
+        del self._writer
 
 
 def _answer(record: Record, load: Workload, answers: Answers) -> Record:
