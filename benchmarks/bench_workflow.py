@@ -9,7 +9,8 @@ simulated workers; how many cores worked in all. Then the agent is killed and co
 back, and a projector reads the whole log.
 
 TILES=900,9000,90000 CHAINS=90 AREAS=1 FAIL=0 AGENTS=1 PROJECTOR=1
-RATE=0 (answers in a second; 0: at once)
+RATE=0 (answers in a second; 0: at once) SESSION_S=6 (of the agent; a kill is noticed so
+late, and a million tasks need more)
 """
 
 import os
@@ -63,6 +64,7 @@ _WARM_UP = 4500
 """Tiles that pass before the clock starts: a JVM and caches are slow at first."""
 
 PROJECTOR = os.environ.get("PROJECTOR", "1") == "1"
+SESSION_S = os.environ.get("SESSION_S", "6")
 
 _ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _PATIENCE_S = 3600.0
@@ -149,6 +151,7 @@ def main() -> None:
 
 def _measure(load: Workload, agents: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name, own_system(Path(name)) as system:
+        system.environment["INGESTER_KAFKA_SESSION_TIMEOUT_S"] = SESSION_S
         workflows = system.start(*["workflow"] * agents)
         for workflow in workflows:
             wait_for(lambda one=workflow: one.says("table recovered"))
