@@ -41,6 +41,9 @@ def build_app(settings: Settings) -> faust.App:
         stream_buffer_maxsize=8,
         # Made by faust whether or not there is anything to keep in it.
         datadir=Path(tempfile.gettempdir()) / f"ingester-workflow-{os.getuid()}",
+        # One fetch may hold hundreds of thousands of facts. Handed out at once, they
+        # keep the thread from telling the group that we live.
+        broker_max_poll_records=5000,
         # Reading alone is twice as fast as with the default of 1 MiB.
         consumer_max_fetch_size=8 * 1024 * 1024,
     )
