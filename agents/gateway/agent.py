@@ -9,13 +9,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.security import HTTPBearer
 from prometheus_client import make_asgi_app
@@ -40,19 +38,17 @@ from agents.gateway.behind import Behind
 from agents.gateway.catalogue import routes as catalogue_routes
 from agents.gateway.catalogue.asking import Catalogue
 from agents.gateway.catalogue.board import Board
-from agents.gateway.gate import Gate, Rules, is_loopback
+from agents.gateway.guard import guard
 from agents.gateway.machinery import Fresh
 from agents.gateway.objects import StoredObjects
 from agents.gateway.page import files as page_files
 from agents.gateway.page import routes as page_routes
 from agents.gateway.pasts import Pasts
 from agents.gateway.pulses import Pulses
-from agents.gateway.rate import Rates
 from agents.gateway.reading import Desk
 from agents.gateway.reference import areas as reference_areas
 from agents.gateway.reference import steering as reference_steering
 from agents.gateway.reference import tasks as reference_tasks
-from agents.gateway.tokens import Token, read_tokens
 from agents.gateway.watch import Watch
 from agents.gateway.webhooks import Webhooks
 from agents.logs import logger
@@ -221,7 +217,7 @@ def build(settings: Settings) -> FastAPI:
     health: dict[str, Any] = {"tags": ["health"], "response_class": PlainTextResponse}
     app.add_api_route("/", _hello, **health)
     app.add_api_route("/healthz", _healthz, **health)
-    _guard(app, settings)
+    guard(app, settings)
     return app
 
 
@@ -263,55 +259,6 @@ def _follow(
             # Reading goes on without Kafka; so does the gateway.
             _LOG.warning(str(error), action="broker_away")
             time.sleep(_BROKER_AGAIN_S)
-
-
-def _guard(app: FastAPI, settings: Settings) -> None:
-    rules = Rules(
-        tokens=_tokens(settings),
-        body_bytes=settings.gateway_body_bytes,
-        rates=Rates(settings.gateway_rate_per_s, settings.gateway_rate_burst),
-        origins=settings.gateway_cors_origins,
-        everywhere=settings.gateway_open,
-    )
-    _check_reach(settings, rules)
-    app.state.has_tokens = bool(rules.tokens)
-    app.add_middleware(Gate, rules=rules)
-    if settings.gateway_cors_origins:
-        # Outside of the gate: browsers ask first, without a token.
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.gateway_cors_origins),
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
-            expose_headers=["Link", "X-Total-Count", "X-Ingester-Exists"],
-        )
-
-
-def _tokens(settings: Settings) -> tuple[Token, ...]:
-    if not settings.gateway_tokens_file:
-        return read_tokens(settings.gateway_tokens.get_secret_value())
-    file = Path(settings.gateway_tokens_file)
-    try:
-        found = read_tokens(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"INGESTER_GATEWAY_TOKENS_FILE: cannot be read: {error}"
-        raise InvalidRequest("settings", [problem]) from error
-    if not found:
-        # An empty file must not open what it was meant to close.
-        problem = f"INGESTER_GATEWAY_TOKENS_FILE: no token in '{file}'"
-        raise InvalidRequest("settings", [problem])
-    return found
-
-
-def _check_reach(settings: Settings, rules: Rules) -> None:
-    host = settings.gateway_listen.rpartition(":")[0]
-    if not (rules.tokens or settings.gateway_open or is_loopback(host)):
-        problem = (
-            f"INGESTER_GATEWAY_LISTEN: other machines reach {host}, and no token is "
-            "known: set INGESTER_GATEWAY_TOKENS_FILE, or INGESTER_GATEWAY_OPEN=true "
-            "to let everybody in"
-        )
-        raise InvalidRequest("settings", [problem])
 
 
 class _Posting:
