@@ -19,7 +19,7 @@ Member = tuple[datetime, str]
 """Acquisition date and task id; their order is the chain's."""
 
 
-class Chain(Struct, frozen=True):
+class Chain(Struct, frozen=True, gc=False):
     """The living tiles of one cell."""
 
     members: tuple[Member, ...] = ()
@@ -27,7 +27,7 @@ class Chain(Struct, frozen=True):
     """The settled root; None: nothing was ordered yet."""
 
 
-class Links(Struct, frozen=True):
+class Links(Struct, frozen=True, gc=False):
     """Whose results a tile needs; empty: nobody's."""
 
     previous: str = ""

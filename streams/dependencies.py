@@ -66,7 +66,7 @@ _PER_FACT = 5
 _BEGINNINGS = (TaskCreated, DownloadStarted, ProcessStarted)
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """What one fact does."""
 
     rows: dict[str, Row]

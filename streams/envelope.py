@@ -20,7 +20,7 @@ _ALIKE: Headers = (
 _REQUIRED = ("ce_type", "ce_id", "ce_source", "ce_time")
 
 
-class Envelope(Struct, Generic[M], frozen=True):
+class Envelope(Struct, Generic[M], frozen=True, gc=False):
     """A message with its circumstances."""
 
     message: M
@@ -38,7 +38,7 @@ class Envelope(Struct, Generic[M], frozen=True):
     """Id of the ingestion request at the beginning of it all."""
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """A Kafka record, as bytes. Position and time are known once it was read."""
 
     topic: str

@@ -20,7 +20,7 @@ from streams.model import (
 )
 
 
-class IngestionAccepted(Struct, frozen=True):
+class IngestionAccepted(Struct, frozen=True, gc=False):
     """The catalogue can serve a request; its tasks follow in the log."""
 
     area: str
@@ -40,7 +40,7 @@ class IngestionAccepted(Struct, frozen=True):
     """The window is doubled so many times, halved when negative."""
 
 
-class IngestionListed(Struct, frozen=True):
+class IngestionListed(Struct, frozen=True, gc=False):
     """Every task of a request is in the log now."""
 
     area: str
@@ -53,7 +53,7 @@ class IngestionListed(Struct, frozen=True):
     """The searches that were asked, in order, and how each answered."""
 
 
-class IngestionRefused(Struct, frozen=True):
+class IngestionRefused(Struct, frozen=True, gc=False):
     """The catalogue cannot serve a request; nothing was created."""
 
     area: str
@@ -62,7 +62,7 @@ class IngestionRefused(Struct, frozen=True):
     by: str
 
 
-class TaskCreated(Struct, frozen=True):
+class TaskCreated(Struct, frozen=True, gc=False):
     """A download or process task exists, with what it waits for."""
 
     area: str
@@ -75,7 +75,7 @@ class TaskCreated(Struct, frozen=True):
     """Of a processing task; it waits for its scene and for its chain's neighbours."""
 
 
-class DownloadStarted(Struct, frozen=True):
+class DownloadStarted(Struct, frozen=True, gc=False):
     """A worker began an attempt to download a scene."""
 
     area: str
@@ -84,7 +84,7 @@ class DownloadStarted(Struct, frozen=True):
     worker: str
 
 
-class DownloadDone(Struct, frozen=True):
+class DownloadDone(Struct, frozen=True, gc=False):
     """A scene is downloaded and cut; its layers are stored."""
 
     area: str
@@ -102,7 +102,7 @@ class DownloadDone(Struct, frozen=True):
     """URI of what the steps said; empty: nothing."""
 
 
-class DownloadFailed(Struct, frozen=True):
+class DownloadFailed(Struct, frozen=True, gc=False):
     """An attempt to download a scene failed."""
 
     area: str
@@ -118,7 +118,7 @@ class DownloadFailed(Struct, frozen=True):
     retry_after_s: float = 0.0
 
 
-class ProcessStarted(Struct, frozen=True):
+class ProcessStarted(Struct, frozen=True, gc=False):
     """A worker began an attempt to process a tile."""
 
     area: str
@@ -127,7 +127,7 @@ class ProcessStarted(Struct, frozen=True):
     worker: str
 
 
-class ProcessDone(Struct, frozen=True):
+class ProcessDone(Struct, frozen=True, gc=False):
     """A tile is processed; its layers are stored and indexed."""
 
     area: str
@@ -142,7 +142,7 @@ class ProcessDone(Struct, frozen=True):
     """URI of what the steps said; empty: nothing."""
 
 
-class ProcessFailed(Struct, frozen=True):
+class ProcessFailed(Struct, frozen=True, gc=False):
     """An attempt to process a tile failed."""
 
     area: str
@@ -156,7 +156,7 @@ class ProcessFailed(Struct, frozen=True):
     """URI of what the steps said; empty: nothing."""
 
 
-class AttemptExpired(Struct, frozen=True):
+class AttemptExpired(Struct, frozen=True, gc=False):
     """The watch heard nothing of an attempt for too long: its worker is lost."""
 
     area: str
@@ -165,7 +165,7 @@ class AttemptExpired(Struct, frozen=True):
     worker: str
 
 
-class LayersExpired(Struct, frozen=True):
+class LayersExpired(Struct, frozen=True, gc=False):
     """A tile failed long ago and nobody reopened it: its intermediate layers may go."""
 
     area: str
@@ -173,7 +173,7 @@ class LayersExpired(Struct, frozen=True):
     attempt: int
 
 
-class LayerDeleted(Struct, frozen=True):
+class LayerDeleted(Struct, frozen=True, gc=False):
     """The janitor deleted a layer that nobody waits for any more."""
 
     area: str
@@ -181,7 +181,7 @@ class LayerDeleted(Struct, frozen=True):
     uri: str
 
 
-class TaskRetryAsked(Struct, frozen=True):
+class TaskRetryAsked(Struct, frozen=True, gc=False):
     """An operator wants a task in RETRY tried again."""
 
     area: str
@@ -192,7 +192,7 @@ class TaskRetryAsked(Struct, frozen=True):
     why: str
 
 
-class TaskFailAsked(Struct, frozen=True):
+class TaskFailAsked(Struct, frozen=True, gc=False):
     """An operator gives a task up."""
 
     area: str
@@ -202,7 +202,7 @@ class TaskFailAsked(Struct, frozen=True):
     why: str
 
 
-class TaskForceAsked(Struct, frozen=True):
+class TaskForceAsked(Struct, frozen=True, gc=False):
     """An operator wants a task in a status that its own course would not give it."""
 
     area: str
@@ -213,7 +213,7 @@ class TaskForceAsked(Struct, frozen=True):
     why: str
 
 
-class TaskReopenAsked(Struct, frozen=True):
+class TaskReopenAsked(Struct, frozen=True, gc=False):
     """An operator wants a FAILED task back, in its place in its chain."""
 
     area: str
@@ -225,7 +225,7 @@ class TaskReopenAsked(Struct, frozen=True):
     """True: the later tiles of its chain, built past it, are done again in order."""
 
 
-class AreaPaused(Struct, frozen=True):
+class AreaPaused(Struct, frozen=True, gc=False):
     """An operator wants nothing new ordered for an area."""
 
     area: str
@@ -233,7 +233,7 @@ class AreaPaused(Struct, frozen=True):
     why: str
 
 
-class AreaResumed(Struct, frozen=True):
+class AreaResumed(Struct, frozen=True, gc=False):
     """An operator lets a paused area go on."""
 
     area: str
@@ -241,7 +241,7 @@ class AreaResumed(Struct, frozen=True):
     why: str
 
 
-class AreaCancelled(Struct, frozen=True):
+class AreaCancelled(Struct, frozen=True, gc=False):
     """An operator stops an area for good."""
 
     area: str
@@ -249,7 +249,7 @@ class AreaCancelled(Struct, frozen=True):
     why: str
 
 
-class AreaLimited(Struct, frozen=True):
+class AreaLimited(Struct, frozen=True, gc=False):
     """An operator wants other limits for an area; later requests do not change them."""
 
     area: str

@@ -11,22 +11,28 @@ R = TypeVar("R")
 class ByIdentity(Generic[V, R]):
     """A function of values that never change, called again and again with the same.
 
+    Two generations of results are kept: when the younger is full, it is the older one.
+
     Args:
         function: pure.
-        at_most: results to remember; all are forgotten when there are more.
+        at_most: results to remember in each generation.
     """
 
     def __init__(self, function: Callable[[V], R], at_most: int) -> None:
         self._function = function
         self._at_most = at_most
         # The value is kept with its result: no other can have its identity meanwhile.
-        self._known: dict[int, tuple[V, R]] = {}
+        self._younger: dict[int, tuple[V, R]] = {}
+        self._older: dict[int, tuple[V, R]] = {}
 
     def __call__(self, value: V) -> R:
         """The function's result."""
-        known = self._known.get(id(value))
-        if known is None:
-            if len(self._known) >= self._at_most:
-                self._known.clear()
-            known = self._known[id(value)] = (value, self._function(value))
+        known = self._younger.get(id(value))
+        return known[1] if known is not None else self._remember(value)
+
+    def _remember(self, value: V) -> R:
+        known = self._older.get(id(value)) or (value, self._function(value))
+        if len(self._younger) >= self._at_most:
+            self._older, self._younger = self._younger, {}
+        self._younger[id(value)] = known
         return known[1]

@@ -114,7 +114,7 @@ class Action(StrEnum):
     """A document about layers (a STAC item), kept beside them."""
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, gc=False):
     """One tile of a scene, as the downloader must cut it out of the product."""
 
     tile: str
@@ -129,7 +129,7 @@ class Part(Struct, frozen=True):
     """Of a Sentinel-1 burst: tenths of a second since the ascending node; else 0."""
 
 
-class Scene(Struct, frozen=True):
+class Scene(Struct, frozen=True, gc=False):
     """One satellite product, as a catalogue described it."""
 
     name: str
@@ -167,7 +167,7 @@ class Scene(Struct, frozen=True):
         )
 
 
-class Tile(Struct, frozen=True):
+class Tile(Struct, frozen=True, gc=False):
     """The unit of processing: one part of a scene at one place of the grid."""
 
     name: str
@@ -185,7 +185,7 @@ class Tile(Struct, frozen=True):
     """These four as in `Part`."""
 
 
-class Layer(Struct, frozen=True):
+class Layer(Struct, frozen=True, gc=False):
     """One stored object: a file of a tile. It exists if and only if a fact lists it."""
 
     name: str
@@ -200,7 +200,7 @@ class Layer(Struct, frozen=True):
     action: Action = Action.CREATE
 
 
-class Statistics(Struct, frozen=True):
+class Statistics(Struct, frozen=True, gc=False):
     """What the valid pixels of a band hold, as stored."""
 
     minimum: float | None
@@ -211,7 +211,7 @@ class Statistics(Struct, frozen=True):
     """Pixels that are not no-data, in % of all."""
 
 
-class Measure(Struct, frozen=True):
+class Measure(Struct, frozen=True, gc=False):
     """What was found in a layer that is a raster, before it was stored."""
 
     uri: str
@@ -222,14 +222,14 @@ class Measure(Struct, frozen=True):
     bands: tuple[Statistics, ...] = ()
 
 
-class Delivery(Struct, frozen=True):
+class Delivery(Struct, frozen=True, gc=False):
     """What a download gave for one tile."""
 
     tile: str
     layers: tuple[Layer, ...] = ()
 
 
-class Settings(Struct, frozen=True):
+class Settings(Struct, frozen=True, gc=False):
     """What a request wants done with its scenes: the same for all of its tasks."""
 
     scene_graph: str
@@ -252,7 +252,7 @@ class Settings(Struct, frozen=True):
     """Lost attempts of a task after which an operator is told; 0: never."""
 
 
-class Trial(Struct, frozen=True):
+class Trial(Struct, frozen=True, gc=False):
     """One try of one provider to deliver a product."""
 
     provider: str
@@ -264,14 +264,14 @@ class Trial(Struct, frozen=True):
     duration_s: float
 
 
-class LeftOut(Struct, frozen=True):
+class LeftOut(Struct, frozen=True, gc=False):
     """A scene that a catalogue listed and the inventory did not keep, and why."""
 
     scene: str
     reason: str
 
 
-class LayerTarget(Struct, frozen=True):
+class LayerTarget(Struct, frozen=True, gc=False):
     """Where the request wants a layer indexed: a variable and its instance."""
 
     variable: str = ""
@@ -280,7 +280,7 @@ class LayerTarget(Struct, frozen=True):
     """Wins over the names when set."""
 
 
-class Tally(Struct, frozen=True):
+class Tally(Struct, frozen=True, gc=False):
     """How many tasks of one kind stand where, in one area."""
 
     new: int = 0

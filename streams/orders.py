@@ -19,7 +19,7 @@ from streams.model import (
 )
 
 
-class IngestionRequest(Struct, frozen=True):
+class IngestionRequest(Struct, frozen=True, gc=False):
     """Someone wants an area ingested. `streams.payload` reads one from JSON."""
 
     name: str
@@ -64,7 +64,7 @@ class IngestionRequest(Struct, frozen=True):
     """URI of the scenes document posted with it, used instead of a search."""
 
 
-class InventoryRequest(Struct, frozen=True):
+class InventoryRequest(Struct, frozen=True, gc=False):
     """Someone wants to see what a request would lead to; nothing is ingested."""
 
     inventory: str
@@ -78,7 +78,7 @@ class InventoryRequest(Struct, frozen=True):
     """Who asks."""
 
 
-class InventoryProgress(Struct, frozen=True):
+class InventoryProgress(Struct, frozen=True, gc=False):
     """How far an inventory is."""
 
     inventory: str
@@ -96,7 +96,7 @@ class InventoryProgress(Struct, frozen=True):
     """Everything that is wrong, when refused or failed."""
 
 
-class DownloadOrder(Struct, frozen=True):
+class DownloadOrder(Struct, frozen=True, gc=False):
     """Download this scene and cut it in the tiles of `scene.parts`."""
 
     area: str
@@ -109,7 +109,7 @@ class DownloadOrder(Struct, frozen=True):
     """A back-off: start no earlier."""
 
 
-class Source(Struct, frozen=True):
+class Source(Struct, frozen=True, gc=False):
     """A tile with the layers that stand for it in the object store."""
 
     tile: Tile
@@ -117,7 +117,7 @@ class Source(Struct, frozen=True):
     layers: tuple[Layer, ...]
 
 
-class ProcessOrder(Struct, frozen=True):
+class ProcessOrder(Struct, frozen=True, gc=False):
     """Process this tile, next to its previous and its reference."""
 
     area: str
@@ -134,7 +134,7 @@ class ProcessOrder(Struct, frozen=True):
     index once the new ones are in."""
 
 
-class LayerReleased(Struct, frozen=True):
+class LayerReleased(Struct, frozen=True, gc=False):
     """Nobody will read this layer any more: an order to the janitor."""
 
     area: str
@@ -142,7 +142,7 @@ class LayerReleased(Struct, frozen=True):
     uri: str
 
 
-class AreaDone(Struct, frozen=True):
+class AreaDone(Struct, frozen=True, gc=False):
     """Every task of the area has ended, well or not."""
 
     area: str
@@ -150,7 +150,7 @@ class AreaDone(Struct, frozen=True):
     processes: Tally
 
 
-class AreaNeedsAttention(Struct, frozen=True):
+class AreaNeedsAttention(Struct, frozen=True, gc=False):
     """A task used up its retries and waits for an operator."""
 
     area: str
@@ -160,7 +160,7 @@ class AreaNeedsAttention(Struct, frozen=True):
     message: str
 
 
-class CommandRefused(Struct, frozen=True):
+class CommandRefused(Struct, frozen=True, gc=False):
     """An operator's wish that the fold did not allow, and why."""
 
     area: str
@@ -172,7 +172,7 @@ class CommandRefused(Struct, frozen=True):
     reason: str
 
 
-class AreaStanding(Struct, frozen=True):
+class AreaStanding(Struct, frozen=True, gc=False):
     """What an operator's wish made of an area: workers look at it first."""
 
     area: str
@@ -181,7 +181,7 @@ class AreaStanding(Struct, frozen=True):
     why: str
 
 
-class Heartbeat(Struct, frozen=True):
+class Heartbeat(Struct, frozen=True, gc=False):
     """A worker is still busy with an attempt."""
 
     area: str
@@ -195,7 +195,7 @@ class Heartbeat(Struct, frozen=True):
     """0 when unknown."""
 
 
-class DeadLetter(Struct, frozen=True):
+class DeadLetter(Struct, frozen=True, gc=False):
     """A record that could not be decoded or handled, whole, with its cause."""
 
     topic: str

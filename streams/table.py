@@ -17,7 +17,7 @@ from streams.model import AreaState, Delivery, Layer, Scene, Settings, Tally, Ti
 from streams.transitions import Course
 
 
-class Limits(Struct, frozen=True):
+class Limits(Struct, frozen=True, gc=False):
     """How many tasks of an area may be ordered at once."""
 
     downloads: int = 0
@@ -45,14 +45,14 @@ class Limits(Struct, frozen=True):
         return max(limit >> -self.priority, 1)
 
 
-class Line(Struct, frozen=True):
+class Line(Struct, frozen=True, gc=False):
     """Tasks that wait for their turn, by the ends of their line."""
 
     first: str = ""
     last: str = ""
 
 
-class AreaRow(Struct, frozen=True, omit_defaults=True):
+class AreaRow(Struct, frozen=True, gc=False, omit_defaults=True):
     """One area: its tallies, and what an operator said of it."""
 
     area: str
@@ -73,7 +73,7 @@ class AreaRow(Struct, frozen=True, omit_defaults=True):
     """Offset, in the task log, of the fact that last changed this row."""
 
 
-class IngestionRow(Struct, frozen=True, omit_defaults=True):
+class IngestionRow(Struct, frozen=True, gc=False, omit_defaults=True):
     """One accepted request."""
 
     area: str
@@ -83,7 +83,7 @@ class IngestionRow(Struct, frozen=True, omit_defaults=True):
     at: int = -1
 
 
-class DownloadRow(Struct, frozen=True, omit_defaults=True):
+class DownloadRow(Struct, frozen=True, gc=False, omit_defaults=True):
     """One download task, and its scene."""
 
     area: str
@@ -103,7 +103,7 @@ class DownloadRow(Struct, frozen=True, omit_defaults=True):
     at: int = -1
 
 
-class ProcessRow(Struct, frozen=True, omit_defaults=True):
+class ProcessRow(Struct, frozen=True, gc=False, omit_defaults=True):
     """One processing task, and its tile."""
 
     area: str
@@ -135,7 +135,7 @@ class ProcessRow(Struct, frozen=True, omit_defaults=True):
     at: int = -1
 
 
-class Page(Struct, frozen=True):
+class Page(Struct, frozen=True, gc=False):
     """Where to find earlier members of a chain."""
 
     number: int
@@ -143,7 +143,7 @@ class Page(Struct, frozen=True):
     """No member of it was earlier when it was made; of the first, some may be now."""
 
 
-class CellRow(Struct, frozen=True, omit_defaults=True):
+class CellRow(Struct, frozen=True, gc=False, omit_defaults=True):
     """One place of an area, and its chain."""
 
     area: str
@@ -162,7 +162,7 @@ class CellRow(Struct, frozen=True, omit_defaults=True):
         return cell_key(self.area, self.cell)
 
 
-class PageRow(Struct, frozen=True, omit_defaults=True):
+class PageRow(Struct, frozen=True, gc=False, omit_defaults=True):
     """Earlier members of the chain of a cell."""
 
     area: str

@@ -11,7 +11,7 @@ from streams.failures import MAX_SETBACKS, TREATMENT, Cost, Failure, back_off
 from streams.model import Settings, Status
 
 
-class Course(Struct, frozen=True, omit_defaults=True):
+class Course(Struct, frozen=True, gc=False, omit_defaults=True):
     """How far a task came."""
 
     status: Status = Status.NEW

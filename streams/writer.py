@@ -22,10 +22,11 @@ Out = list[bytes]
 Write = Callable[[Any, Out], None]
 """Appends the bytes of a value."""
 
-_REPEATED = frozenset({"Scene", "Settings"})
+_REPEATED = frozenset({"Layer", "Scene", "Settings", "Tile"})
 """Records that order after order has the same objects of, and that may be long."""
 
-_REMEMBERED = 4096
+_REMEMBERED = 16_384
+"""A chain needs some at a time: of its tile, the previous one and the reference."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NULL, _PRESENT, _END = b"\x00", b"\x02", b"\x00"

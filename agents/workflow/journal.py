@@ -21,7 +21,7 @@ _MARK = "~"
 """No area's name begins with it."""
 
 
-class Journal(msgspec.Struct, frozen=True):
+class Journal(msgspec.Struct, frozen=True, gc=False):
     """The last batch of a partition."""
 
     position: int
