@@ -22,3 +22,14 @@ def test_identity_of_a_value_that_is_gone_is_not_taken_for_another():
     made = ByIdentity(tuple, 3)
     for number in range(1000):  # freed lists give their identity to the next ones
         assert made([number]) == (number,)
+
+
+def test_value_that_is_asked_for_again_and_again_is_not_forgotten():
+    asked: list[list[int]] = []
+    total = ByIdentity(lambda value: (asked.append(value), sum(value))[1], 2)
+    value = [1, 2]
+    others = [[number] for number in range(9)]
+    for other in others:
+        total(other)
+        total(value)
+    assert asked.count(value) == 1
