@@ -15,7 +15,7 @@ from streams.model import AreaState, Layer, Status, order_id
 from streams.orders import AreaStanding, DownloadOrder, LayerReleased, ProcessOrder
 from streams.replay import Positioned
 from streams.retention import is_intermediate
-from streams.table import DownloadRow, ProcessRow, Row, Table
+from streams.table import Row, Table, TaskRow
 
 MANIFEST = "manifest.json"
 
@@ -199,7 +199,7 @@ def _was_ordered(uri: str, table: Table, area: str) -> bool:
     kind, number = attempt[:1], attempt[1:]
     task = f"{area}/{scene}" if kind == "d" else f"{area}/{scene}/{tile}"
     row = table.get(task)
-    if not number.isdecimal() or not isinstance(row, DownloadRow | ProcessRow):
+    if not number.isdecimal() or not isinstance(row, TaskRow):
         return False
     ended_well = row.course.status is Status.DONE
     newest = row.course.attempt

@@ -63,7 +63,7 @@ _AT_ONCE = 100
 _PER_FACT = 5
 
 # Facts after which no layer has a reader less: they are the most.
-_BEGINNINGS = (TaskCreated, DownloadStarted, ProcessStarted)
+_BEGINNINGS = {TaskCreated, DownloadStarted, ProcessStarted}
 
 
 class Step(Struct, frozen=True, gc=False):
@@ -93,7 +93,7 @@ def step(table: Rows, fact: Envelope[Event], at: int) -> Step:
         return Step({}, (), unknown=str(error))
     area = fact.message.area
     advance(draft, area, _PER_FACT)
-    if not isinstance(fact.message, _BEGINNINGS):
+    if type(fact.message) not in _BEGINNINGS:
         retention.let_go(draft)
     _close(draft, area, fact.id)
     return Step(draft.changed(at), tuple(draft.outgoing))
@@ -102,6 +102,18 @@ def step(table: Rows, fact: Envelope[Event], at: int) -> Step:
 def _fold(draft: Draft, fact: Envelope[Event]) -> None:
     event = fact.message
     match event:
+        case DownloadStarted() | ProcessStarted():
+            _start(draft, event, fact.time)
+        case ProcessDone():
+            _finish(draft, event, fact.time)
+        case DownloadDone():
+            _deliver(draft, event, fact.time)
+        case TaskCreated(scene=Scene() as scene):
+            _create_download(draft, event, scene)
+        case TaskCreated(tile=Tile() as tile):
+            _create_process(draft, event, tile)
+        case TaskCreated():
+            raise UnknownSubject(f"'{event.task}': created with neither scene nor tile")
         case IngestionAccepted():
             _accept(draft, event)
             advance(draft, event.area, _AT_ONCE)
@@ -109,18 +121,6 @@ def _fold(draft: Draft, fact: Envelope[Event]) -> None:
             _list(draft, event)
         case IngestionRefused() | LayerDeleted():
             pass  # told to readers of the log; no task depends on it
-        case TaskCreated(scene=Scene() as scene):
-            _create_download(draft, event, scene)
-        case TaskCreated(tile=Tile() as tile):
-            _create_process(draft, event, tile)
-        case TaskCreated():
-            raise UnknownSubject(f"'{event.task}': created with neither scene nor tile")
-        case DownloadStarted() | ProcessStarted():
-            _start(draft, event, fact.time)
-        case DownloadDone():
-            _deliver(draft, event, fact.time)
-        case ProcessDone():
-            _finish(draft, event, fact.time)
         case DownloadFailed():
             asked_s = event.retry_after_s
             _fail(draft, event, event.failure, event.message, fact.time, asked_s)

@@ -115,10 +115,10 @@ class Draft:
 
     def _count(self, row: TaskRow, before: Status | None, now: Status) -> None:
         area = self.area(row.area)
-        if isinstance(row, DownloadRow):
-            area = replace(area, downloads=area.downloads.moved(before, now))
-        else:
+        if isinstance(row, ProcessRow):
             area = replace(area, processes=area.processes.moved(before, now))
+        else:
+            area = replace(area, downloads=area.downloads.moved(before, now))
         self.put(row.area, area)
 
 

@@ -13,7 +13,7 @@ from streams.model import PICTURES, STEP_LOG, Action, AreaState, Layer, Status
 from streams.orders import LayerReleased
 from streams.replay import Positioned
 from streams.retention import is_intermediate, reader
-from streams.table import AreaRow, DownloadRow, ProcessRow
+from streams.table import AreaRow, ProcessRow, TaskRow
 
 RELEASED = "released: nobody will read it any more"
 
@@ -189,7 +189,7 @@ def _may_be_listed(uri: str, table: Mapping[str, object], area: str) -> bool:
     _, _, scene, _, tile, attempt, _ = parts
     task = f"{area}/{scene}" if attempt[:1] == "d" else f"{area}/{scene}/{tile}"
     row = table.get(task)
-    if not isinstance(row, DownloadRow | ProcessRow):
+    if not isinstance(row, TaskRow):
         return False
     open_ = row.course.status in (Status.PENDING, Status.RETRY)
     return open_ and attempt[1:] == str(row.course.attempt)

@@ -38,7 +38,7 @@ def outstanding(table: Rows, task: str) -> DownloadOrder | ProcessOrder | None:
     """The order of a task that is ordered and that no worker has begun, else None."""
     draft = Draft(table)
     row = draft.find(task)
-    if not isinstance(row, DownloadRow | ProcessRow) or not is_outstanding(row):
+    if not isinstance(row, TaskRow) or not is_outstanding(row):
         return None
     return _order_of(draft, row)
 
@@ -149,7 +149,7 @@ def _settle_root(draft: Draft, row: ProcessRow, links: Links) -> None:
 
 def _order_of(draft: Draft, row: TaskRow) -> DownloadOrder | ProcessOrder:
     return (
-        _download(draft, row) if isinstance(row, DownloadRow) else _process(draft, row)
+        _process(draft, row) if isinstance(row, ProcessRow) else _download(draft, row)
     )
 
 

@@ -171,7 +171,8 @@ class PageRow(Struct, frozen=True, gc=False, omit_defaults=True):
     at: int = -1
 
 
-TaskRow = DownloadRow | ProcessRow
+TaskRow = ProcessRow | DownloadRow
+"""Most are of tiles: to ask whether a row is one of these asks for tiles first."""
 Row = AreaRow | IngestionRow | DownloadRow | ProcessRow | CellRow | PageRow
 Table = Mapping[str, Row]
 

@@ -222,6 +222,16 @@ _OF: dict[type[Any], Topic] = {
     MESSAGES[name]: topic for topic in TOPICS for name in topic.messages
 }
 
+_KEYS: dict[type[Any], str] = {
+    IngestionRequest: "name",
+    InventoryRequest: "inventory",
+    InventoryProgress: "inventory",
+    DownloadOrder: "task",
+    ProcessOrder: "task",
+    Heartbeat: "task",
+}
+"""Field with the key; of other messages it is `area`."""
+
 
 def topic_of(message: Message) -> Topic:
     """Where a message goes."""
@@ -230,12 +240,7 @@ def topic_of(message: Message) -> Topic:
 
 def key_of(message: Message) -> str:
     """The key that keeps what must stay in order on one partition."""
-    if isinstance(message, IngestionRequest):
-        return message.name
-    if isinstance(message, DownloadOrder | ProcessOrder | Heartbeat):
-        return message.task
-    if isinstance(message, InventoryRequest | InventoryProgress):
-        return message.inventory
     if isinstance(message, DeadLetter):
         return (message.key or b"").decode("utf-8", "replace")
-    return message.area
+    key: str = getattr(message, _KEYS.get(type(message), "area"))
+    return key

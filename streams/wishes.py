@@ -35,7 +35,7 @@ CANCELLED = "the area is cancelled, which is final"
 def grant_task_wish(draft: Draft, asked: TaskWish, fact: Envelope[Event]) -> None:
     """Do what an operator wants of a task, or say why not."""
     row = draft.find(asked.task)
-    if not isinstance(row, DownloadRow | ProcessRow):
+    if not isinstance(row, TaskRow):
         refuse(draft, asked, "there is no such task")
     elif row.course.wish == fact.id:
         release(draft, row.task)

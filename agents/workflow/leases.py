@@ -15,7 +15,7 @@ from streams.codec import message_type, pack
 from streams.envelope import Envelope, Record
 from streams.events import AttemptExpired, LayersExpired
 from streams.model import Status, order_id
-from streams.table import DownloadRow, ProcessRow, Row
+from streams.table import Row, TaskRow
 from streams.topics import TASKS
 
 
@@ -42,7 +42,7 @@ class Leases:
         """Rows changed: which attempts run now?"""
         with self._lock:
             for key, row in rows.items():
-                if isinstance(row, DownloadRow | ProcessRow):
+                if isinstance(row, TaskRow):
                     self._see(key, row)
 
     def hear(self, task: str, attempt: int) -> None:
@@ -73,7 +73,7 @@ class Leases:
             for task, lease in silent.items()
         ]
 
-    def _see(self, task: str, row: DownloadRow | ProcessRow) -> None:
+    def _see(self, task: str, row: TaskRow) -> None:
         course = row.course
         if course.status is not Status.PENDING or course.started_at is None:
             self._leases.pop(task, None)

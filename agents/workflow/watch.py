@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from streams.release import is_outstanding
-from streams.table import DownloadRow, ProcessRow, Row
+from streams.table import Row, TaskRow
 from streams.topics import DOWNLOADS, PROCESSES, Topic
 
 _GROUPS = {DOWNLOADS: "ingester-downloader", PROCESSES: "ingester-processor"}
@@ -43,7 +43,7 @@ class Watch:
         """Rows changed: which orders are outstanding now?"""
         now = self._clock()
         for key, row in rows.items():
-            if isinstance(row, DownloadRow | ProcessRow):
+            if isinstance(row, TaskRow):
                 if is_outstanding(row):
                     self._since.setdefault(key, now)
                 else:
