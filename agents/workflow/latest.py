@@ -17,13 +17,13 @@ from streams.topics import TABLE
 
 
 class _Stamp(msgspec.Struct, frozen=True):
-    """How far a row (`at`) or a journal (`position`) goes."""
-
     at: int = -1
-    position: int = -1
 
 
 _DECODER = msgspec.json.Decoder(_Stamp)
+
+_AT = b'"at":'
+_MARK = journal.MARK.encode()
 
 
 class Latest:
@@ -32,14 +32,17 @@ class Latest:
     def __init__(self, stored: Callable[[bytes], bytes | None]) -> None:
         self._stored = stored
         self._furthest: dict[bytes, bytes] = {}
-        self._last: dict[bytes, tuple[int, bytes]] = {}
+        self._overtaken: dict[bytes, int] = {}
+        """Partition of the rows whose last value is not their furthest."""
 
     def see(self, partition: int, key: bytes, value: bytes) -> None:
         """A record of the changelog, those of each partition in order."""
-        self._last[key] = partition, value
         known = self._furthest.get(key) or self._stored(key)
-        if known is not None and reach(known) > reach(value):
+        if known is not None and _is_further(key, known, value):
+            self._overtaken[key] = partition
             value = known
+        elif self._overtaken:
+            self._overtaken.pop(key, None)
         self._furthest[key] = value
 
     def take(self) -> tuple[dict[bytes, bytes], list[Record]]:
@@ -47,14 +50,23 @@ class Latest:
         furthest = self._furthest
         wrong = [
             Record(TABLE.name, key, furthest[key], partition=partition)
-            for key, (partition, value) in self._last.items()
-            if furthest[key] != value and not journal.is_journal(key.decode())
+            for key, partition in self._overtaken.items()
+            if not key.startswith(_MARK)
         ]
-        self._furthest, self._last = {}, {}
+        self._furthest, self._overtaken = {}, {}
         return furthest, wrong
 
 
-def reach(value: bytes) -> int:
-    """Offset of the last fact that a row or a journal knows of."""
-    stamp = _DECODER.decode(value)
-    return max(stamp.at, stamp.position)
+def reach(row: bytes) -> int:
+    """Offset of the last fact that a row knows of.
+
+    Only what begins with the row's last `at` is read. It is the row's own: what stands
+    behind that has none, and in a text its quotes would be escaped.
+    """
+    return _DECODER.decode(b"{" + row[row.rfind(_AT) :]).at
+
+
+def _is_further(key: bytes, one: bytes, other: bytes) -> bool:
+    if key.startswith(_MARK):
+        return journal.position_of(one) > journal.position_of(other)
+    return reach(one) > reach(other)

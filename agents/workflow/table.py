@@ -4,7 +4,7 @@
 Faust would bring it back event by event, many times slower than a plain reader.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from agents.workflow import journal
@@ -13,12 +13,14 @@ from streams.envelope import Record
 from streams.model import Status
 from streams.table import Row, decode_row
 
-Changelog = Callable[[int, int], Iterable[Record]]
-"""Records of one of its partitions, from an offset to the end."""
+Part = tuple[int, Sequence[tuple[bytes | None, bytes | None]]]
+"""Where the next part of a changelog begins; keys and values of this one."""
 
-_WATCHED = tuple(
-    f'"status":"{status}"'.encode() for status in (Status.PENDING, Status.FAILED)
-)
+Changelog = Callable[[int, int], Iterable[Part]]
+"""One of its partitions, from an offset to the end."""
+
+_PENDING = f'"status":"{Status.PENDING}"'.encode()
+_FAILED = f'"status":"{Status.FAILED}"'.encode()
 
 
 @dataclass(slots=True)
@@ -55,10 +57,11 @@ class DependencyTable:
         self.positions.clear()
         latest = Latest(self._rows.get)
         for partition in partitions:
-            for record in changelog(partition, self._read_to.get(partition, 0)):
-                if record.key is not None and record.value is not None:
-                    latest.see(partition, record.key, record.value)
-                self._read_to[partition] = record.offset + 1
+            for end, pairs in changelog(partition, self._read_to.get(partition, 0)):
+                for key, value in pairs:
+                    if key is not None and value is not None:
+                        latest.see(partition, key, value)
+                self._read_to[partition] = end
         furthest, again = latest.take()
         self._rows.update(furthest)
         unsure: list[str] = []
@@ -72,7 +75,7 @@ class DependencyTable:
         """Rows of tasks that run, are ordered or failed, of the areas that are ours."""
         for key, value in self._rows.items():
             # Most rows are not: to look for the words is faster than to decode them.
-            if any(words in value for words in _WATCHED):
+            if _PENDING in value or _FAILED in value:
                 name = key.decode()
                 if journal.is_journal(name):
                     continue

@@ -39,6 +39,12 @@ def _is_end(message: Message) -> bool:
     return error is not None and error.code() == KafkaError._PARTITION_EOF
 
 
+def _offset(message: Any) -> int:
+    """`message` is a `Message` without error: its place is known."""
+    offset: int = message.offset()
+    return offset
+
+
 def _raise_for(message: Message) -> None:
     error = message.error()
     # Some errors pass by themselves: librdkafka goes on and tells when it cannot.
@@ -200,6 +206,12 @@ _LEADER_MOVES = frozenset(
 )
 _POLL_S = 0.1
 
+# Each call costs a tenth of a millisecond; they are kept, so not more than needed.
+_PAIRS = 10_000
+
+Pairs = list[tuple[bytes | None, bytes | None]]
+"""Keys and values of records that follow one another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -288,6 +300,36 @@ class TopicReader:
         open_until = {span.partition: span.end}
         while open_until:
             yield from self._next(open_until, follow=False)
+
+    def read_pairs(self, topic: str, span: Span) -> Iterator[tuple[int, Pairs]]:
+        """The same in parts, keys and values alone: several times as fast.
+
+        Yields:
+            Where the next part begins, and the part.
+        """
+        if span.begin >= span.end:
+            return
+        begin = TopicPartition(self._prefix + topic, span.partition, span.begin)
+        self._consumer.assign([begin])
+        is_over = False
+        while not is_over:
+            messages = guarded("reading", lambda: self._consumer.consume(_PAIRS, 0.2))
+            found = []
+            for message in messages:
+                if message.error() is None:
+                    found.append(message)
+                elif _is_end(message):
+                    is_over = True
+                else:
+                    _raise_for(message)
+            if not found:
+                continue
+            following = _offset(found[-1]) + 1
+            is_over |= following >= span.end
+            if following > span.end:
+                found = [one for one in found if _offset(one) < span.end]
+                following = span.end
+            yield following, [(one.key(), one.value()) for one in found]
 
     def _next(self, open_until: dict[int, int], *, follow: bool) -> Iterator[Record]:
         messages = guarded("reading", lambda: self._consumer.consume(1000, 0.2))

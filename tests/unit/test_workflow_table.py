@@ -9,7 +9,6 @@ from agents.workflow.table import DependencyTable
 from streams.envelope import Record
 from streams.model import Scene, Status
 from streams.table import AreaRow, DownloadRow, encode_row
-from streams.topics import TABLE
 from streams.transitions import Course, ordered
 
 
@@ -25,7 +24,7 @@ class Changelog:
         self.begins.append(begin)
         for offset, record in enumerate(self.records):
             if offset >= begin:
-                yield Record(TABLE.name, record.key, record.value, (), 3, offset)
+                yield offset + 1, [(record.key, record.value)]
 
 
 def row(at: int) -> AreaRow:
