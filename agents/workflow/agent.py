@@ -185,15 +185,17 @@ class Workflow:
         again, unsure = await asyncio.to_thread(self._read_back, is_current)
         if not is_current():
             return
+        await asyncio.to_thread(self._write_again, again, unsure)
         self._recent.forget()
         self._watch.forget()
         self._leases.forget()
         self._leftovers.forget()
-        gc.collect()  # now, while there is little to look at
+        gc.collect()  # before there is much to look at
         watched = self._table.watched(self._is_ours)
         while rows := await asyncio.to_thread(self._next_watched, watched):
+            if not is_current():
+                return
             self._see(rows)
-        await asyncio.to_thread(self._write_again, again, unsure)
         gc.freeze()  # the table stays: no collection need look at it
         _LOG.info(
             "table recovered",

@@ -2,7 +2,7 @@
 """Reading records: as one of a group, or a topic from end to end for oneself."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,17 @@ def _raise_for(message: Message) -> None:
     if error is not None and (error.fatal() or not error.retriable()):
         if error.code() not in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT):
             raise broker_error("reading from Kafka", error)
+
+
+def _tells_end(messages: Iterable[Message]) -> bool:
+    """Is the end of the partition among these, and no error that does not pass?"""
+    is_end = False
+    for message in messages:
+        if _is_end(message):
+            is_end = True
+        else:
+            _raise_for(message)
+    return is_end
 
 
 class GroupReader:
@@ -206,8 +217,7 @@ _LEADER_MOVES = frozenset(
 )
 _POLL_S = 0.1
 
-# Each call costs a tenth of a millisecond; they are kept, so not more than needed.
-_PAIRS = 10_000
+_AT_ONCE = 1000
 
 Pairs = list[tuple[bytes | None, bytes | None]]
 """Keys and values of records that follow one another."""
@@ -235,6 +245,8 @@ class TopicReader:
                 "auto.offset.reset": "earliest",
                 # A partition may end with what is no record: the mark of a transaction.
                 "enable.partition.eof": True,
+                # Of a full queue: the default of a second is longer than it lasts us.
+                "fetch.queue.backoff.ms": 10,
             }
         )
 
@@ -313,26 +325,19 @@ class TopicReader:
         self._consumer.assign([begin])
         is_over = False
         while not is_over:
-            messages = guarded("reading", lambda: self._consumer.consume(_PAIRS, 0.2))
-            found = []
-            for message in messages:
-                if message.error() is None:
-                    found.append(message)
-                elif _is_end(message):
-                    is_over = True
-                else:
-                    _raise_for(message)
-            if not found:
-                continue
-            following = _offset(found[-1]) + 1
-            is_over |= following >= span.end
-            if following > span.end:
-                found = [one for one in found if _offset(one) < span.end]
-                following = span.end
-            yield following, [(one.key(), one.value()) for one in found]
+            messages = guarded("reading", lambda: self._consumer.consume(_AT_ONCE, 0.2))
+            found = [message for message in messages if message.error() is None]
+            if len(found) < len(messages):
+                is_over = _tells_end(messages)
+            if found and _offset(found[-1]) >= span.end - 1:
+                is_over = True
+                found = [message for message in found if _offset(message) < span.end]
+            if found:
+                pairs = [(message.key(), message.value()) for message in found]
+                yield _offset(found[-1]) + 1, pairs
 
     def _next(self, open_until: dict[int, int], *, follow: bool) -> Iterator[Record]:
-        messages = guarded("reading", lambda: self._consumer.consume(1000, 0.2))
+        messages = guarded("reading", lambda: self._consumer.consume(_AT_ONCE, 0.2))
         for message in messages:
             partition, offset = message.partition(), message.offset()
             end = open_until.get(partition)
