@@ -60,8 +60,8 @@ class Latest:
 def reach(row: bytes) -> int:
     """Offset of the last fact that a row knows of.
 
-    Only what begins with the row's last `at` is read. It is the row's own: what stands
-    behind that has none, and in a text its quotes would be escaped.
+    Read from its last `at` on, as rows may be long. That is its own: nothing behind it
+    has one, and in a text the quotes would be escaped.
     """
     return _DECODER.decode(b"{" + row[row.rfind(_AT) :]).at
 

@@ -2,7 +2,7 @@
 """Reading records: as one of a group, or a topic from end to end for oneself."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,15 +53,12 @@ def _raise_for(message: Message) -> None:
             raise broker_error("reading from Kafka", error)
 
 
-def _tells_end(messages: Iterable[Message]) -> bool:
-    """Is the end of the partition among these, and no error that does not pass?"""
-    is_end = False
+def _tells_end(messages: Sequence[Message], partition: int) -> bool:
+    """Is the end of the partition among these? Errors that do not pass are raised."""
     for message in messages:
-        if _is_end(message):
-            is_end = True
-        else:
+        if not _is_end(message):
             _raise_for(message)
-    return is_end
+    return any(_is_end(one) and one.partition() == partition for one in messages)
 
 
 class GroupReader:
@@ -326,14 +323,18 @@ class TopicReader:
         is_over = False
         while not is_over:
             messages = guarded("reading", lambda: self._consumer.consume(_AT_ONCE, 0.2))
-            found = [message for message in messages if message.error() is None]
+            found = [
+                one
+                for one in messages
+                if one.error() is None and one.partition() == span.partition
+            ]
             if len(found) < len(messages):
-                is_over = _tells_end(messages)
+                is_over = _tells_end(messages, span.partition)
             if found and _offset(found[-1]) >= span.end - 1:
                 is_over = True
-                found = [message for message in found if _offset(message) < span.end]
+                found = [one for one in found if _offset(one) < span.end]
             if found:
-                pairs = [(message.key(), message.value()) for message in found]
+                pairs = [(one.key(), one.value()) for one in found]
                 yield _offset(found[-1]) + 1, pairs
 
     def _next(self, open_until: dict[int, int], *, follow: bool) -> Iterator[Record]:

@@ -1,10 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Of what several agents wrote of a row, the furthest state is read back."""
 
+from datetime import UTC, datetime
+
+import pytest
+
 from agents.workflow import journal
 from agents.workflow.batch import Batch
-from agents.workflow.latest import Latest
-from streams.table import AreaRow, encode_row
+from agents.workflow.latest import Latest, reach
+from streams.chains import Chain
+from streams.model import Scene, Settings
+from streams.table import (
+    AreaRow,
+    CellRow,
+    DownloadRow,
+    IngestionRow,
+    Page,
+    PageRow,
+    Row,
+    encode_row,
+)
+from streams.transitions import Course
+
+DATE = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 def a_row(at: int) -> bytes:
@@ -43,6 +61,36 @@ def test_row_in_memory_that_is_further_stays():
 def test_furthest_journal_counts():
     value, wrong = read(a_journal(7), a_journal(2), key=b"~3")
     assert (value, wrong) == (a_journal(7), [])
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        AreaRow("at", at=7),
+        IngestionRow("demo", "at", Settings("a", "b", {"at": "8"}), listed=True, at=7),
+        DownloadRow(
+            "demo",
+            "demo/s",
+            "i",
+            Scene("s", "landsat", DATE, metadata={"at": "8"}, tags={"m": '"at":9'}),
+            Course(message='{"at":9}'),
+            behind='\\"at":9',
+            at=7,
+        ),
+        CellRow(
+            "demo",
+            "at",
+            Chain(((DATE, '"at":8'),)),
+            7,
+            (Page(0, (DATE, "at")), Page(1, (DATE, '"at":9'))),
+            2,
+        ),
+        PageRow("demo", "at", ((DATE, "at"),), at=7),
+        AreaRow("demo"),
+    ],
+)
+def test_row_tells_its_own_offset_whatever_it_holds(row: Row):
+    assert reach(encode_row(row)) == row.at
 
 
 def test_nothing_is_remembered_of_an_earlier_reading():
