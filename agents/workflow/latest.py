@@ -12,8 +12,6 @@ from collections.abc import Callable
 import msgspec
 
 from agents.workflow import journal
-from streams.envelope import Record
-from streams.topics import TABLE
 
 
 class _Stamp(msgspec.Struct, frozen=True):
@@ -45,16 +43,19 @@ class Latest:
             self._overtaken.pop(key, None)
         self._furthest[key] = value
 
-    def take(self) -> tuple[dict[bytes, bytes], list[Record]]:
-        """The rows and journals, and what must be written again: forgotten then."""
-        furthest = self._furthest
-        wrong = [
-            Record(TABLE.name, key, furthest[key], partition=partition)
-            for key, partition in self._overtaken.items()
-            if not key.startswith(_MARK)
-        ]
+    def take(self) -> tuple[dict[bytes, bytes], dict[bytes, int]]:
+        """The rows and journals, all forgotten then.
+
+        Returns:
+            What is right, and the partition of the rows that must be written again.
+        """
+        furthest, overtaken = self._furthest, self._overtaken
         self._furthest, self._overtaken = {}, {}
-        return furthest, wrong
+        return furthest, {
+            key: partition
+            for key, partition in overtaken.items()
+            if not key.startswith(_MARK)
+        }
 
 
 def reach(row: bytes) -> int:

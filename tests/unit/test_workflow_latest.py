@@ -38,7 +38,7 @@ def read(*values: bytes, key: bytes = b"demo", stored: bytes | None = None):
     for value in values:
         latest.see(3, key, value)
     rows, wrong = latest.take()
-    return rows[key], [(record.partition, record.value) for record in wrong]
+    return rows[key], [(partition, rows[key]) for key, partition in wrong.items()]
 
 
 def test_last_of_rows_in_order_is_the_row():
@@ -98,4 +98,4 @@ def test_nothing_is_remembered_of_an_earlier_reading():
     latest.see(3, b"demo", a_row(7))
     latest.take()
     latest.see(3, b"demo", a_row(2))
-    assert latest.take() == ({b"demo": a_row(2)}, [])
+    assert latest.take() == ({b"demo": a_row(2)}, {})
