@@ -28,7 +28,7 @@ from agents.workflow.app import build_app
 from agents.workflow.batch import Batch, View, fold_batch, outgoing_record
 from agents.workflow.leases import Leases, expiry_record
 from agents.workflow.leftovers import Leftovers
-from agents.workflow.table import DependencyTable
+from agents.workflow.table import DependencyTable, Part
 from agents.workflow.transport import record_of
 from agents.workflow.watch import Watch
 from agents.workflow.wiring import start
@@ -53,6 +53,9 @@ Event = Any
 
 # Rows remembered decoded between batches: most facts are about tasks of recent ones.
 _REMEMBERED = 200_000
+
+# All at once would hold up the loop for seconds, and take as much memory as the table.
+_SEEN_AT_ONCE = 5000
 
 # Larger ones are written in halves: rows of scenes may hold long footprints.
 _JOURNAL_AT_MOST = MAX_RECORD_BYTES // 2
@@ -182,14 +185,18 @@ class Workflow:
         again, unsure = await asyncio.to_thread(self._read_back, is_current)
         if not is_current():
             return
+        await asyncio.to_thread(self._write_again, again, unsure)
+        self._table.mended()
         self._recent.forget()
         self._watch.forget()
         self._leases.forget()
         self._leftovers.forget()
-        self._see(dict(self._table.watched(self._is_ours)))
-        orders = [order for task in unsure for order in self._orders_again(task)]
-        await self._write([*again, *orders])
-        gc.collect()
+        gc.collect()  # before there is much to look at
+        watched = self._table.watched(self._is_ours)
+        while rows := await asyncio.to_thread(self._next_watched, watched):
+            if not is_current():
+                return
+            self._see(rows)
         gc.freeze()  # the table stays: no collection need look at it
         _LOG.info(
             "table recovered",
@@ -205,16 +212,24 @@ class Workflow:
         with TopicReader(self._kafka) as reader:
             spans = {span.partition: span for span in reader.spans(TABLE.name)}
 
-            def goes_on(_: Record) -> bool:
+            def goes_on(_: object) -> bool:
                 self.pulse.beat()  # a large table takes longer than a pulse may rest
                 return is_current()
 
-            def changelog(partition: int, begin: int) -> Iterator[Record]:
+            def changelog(partition: int, begin: int) -> Iterator[Part]:
                 span = spans[partition]
                 rest = Span(partition, max(begin, span.begin), span.end)
-                return takewhile(goes_on, reader.read_span(TABLE.name, rest))
+                return takewhile(goes_on, reader.read_pairs(TABLE.name, rest))
 
             return self._table.read_back(changelog, self._ours)
+
+    def _next_watched(self, watched: Iterator[tuple[str, Row]]) -> dict[str, Row]:
+        self.pulse.beat()
+        return dict(islice(watched, _SEEN_AT_ONCE))
+
+    def _write_again(self, rows: list[Record], unsure: list[str]) -> None:
+        orders = [order for task in unsure for order in self._orders_again(task)]
+        self._writer.write([*rows, *orders])
 
     async def _catch_up(
         self, reader: TopicReader, span: Span, is_current: Callable[[], bool]

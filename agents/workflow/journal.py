@@ -17,7 +17,7 @@ from streams.envelope import Record
 from streams.table import encode_row
 from streams.topics import TABLE
 
-_MARK = "~"
+MARK = "~"
 """No area's name begins with it."""
 
 
@@ -29,22 +29,29 @@ class Journal(msgspec.Struct, frozen=True, gc=False):
     rows: dict[str, msgspec.Raw]
 
 
+_HEAD = b'{"position":'
+
 _DECODER = msgspec.json.Decoder(Journal)
 
 
 def journal_key(partition: int) -> str:
     """Key of a partition's journal among the rows of the table."""
-    return f"{_MARK}{partition}"
+    return f"{MARK}{partition}"
 
 
 def partition_of(key: str) -> int:
     """The partition whose journal has this key."""
-    return int(key.removeprefix(_MARK))
+    return int(key.removeprefix(MARK))
 
 
 def is_journal(key: str) -> bool:
     """Is this the key of a journal?"""
-    return key.startswith(_MARK)
+    return key.startswith(MARK)
+
+
+def position_of(journal: bytes) -> int:
+    """How far a journal goes, without its rows: they may be megabytes."""
+    return int(journal[len(_HEAD) : journal.index(b",")])
 
 
 def encoded(batch: Batch) -> tuple[dict[str, bytes], bytes]:

@@ -12,18 +12,16 @@ from collections.abc import Callable
 import msgspec
 
 from agents.workflow import journal
-from streams.envelope import Record
-from streams.topics import TABLE
 
 
 class _Stamp(msgspec.Struct, frozen=True):
-    """How far a row (`at`) or a journal (`position`) goes."""
-
     at: int = -1
-    position: int = -1
 
 
 _DECODER = msgspec.json.Decoder(_Stamp)
+
+_AT = b'"at":'
+_MARK = journal.MARK.encode()
 
 
 class Latest:
@@ -32,29 +30,44 @@ class Latest:
     def __init__(self, stored: Callable[[bytes], bytes | None]) -> None:
         self._stored = stored
         self._furthest: dict[bytes, bytes] = {}
-        self._last: dict[bytes, tuple[int, bytes]] = {}
+        self._overtaken: dict[bytes, int] = {}
+        """Partition of the rows whose last value is not their furthest."""
 
     def see(self, partition: int, key: bytes, value: bytes) -> None:
         """A record of the changelog, those of each partition in order."""
-        self._last[key] = partition, value
         known = self._furthest.get(key) or self._stored(key)
-        if known is not None and reach(known) > reach(value):
+        if known is not None and _is_further(key, known, value):
+            self._overtaken[key] = partition
             value = known
+        elif self._overtaken:
+            self._overtaken.pop(key, None)
         self._furthest[key] = value
 
-    def take(self) -> tuple[dict[bytes, bytes], list[Record]]:
-        """The rows and journals, and what must be written again: forgotten then."""
-        furthest = self._furthest
-        wrong = [
-            Record(TABLE.name, key, furthest[key], partition=partition)
-            for key, (partition, value) in self._last.items()
-            if furthest[key] != value and not journal.is_journal(key.decode())
-        ]
-        self._furthest, self._last = {}, {}
-        return furthest, wrong
+    def take(self) -> tuple[dict[bytes, bytes], dict[bytes, int]]:
+        """The rows and journals, all forgotten then.
+
+        Returns:
+            What is right, and the partition of the rows that must be written again.
+        """
+        furthest, overtaken = self._furthest, self._overtaken
+        self._furthest, self._overtaken = {}, {}
+        return furthest, {
+            key: partition
+            for key, partition in overtaken.items()
+            if not key.startswith(_MARK)
+        }
 
 
-def reach(value: bytes) -> int:
-    """Offset of the last fact that a row or a journal knows of."""
-    stamp = _DECODER.decode(value)
-    return max(stamp.at, stamp.position)
+def reach(row: bytes) -> int:
+    """Offset of the last fact that a row knows of.
+
+    Read from its last `at` on, as rows may be long. That is its own: nothing behind it
+    has one, and in a text the quotes would be escaped.
+    """
+    return _DECODER.decode(b"{" + row[row.rfind(_AT) :]).at
+
+
+def _is_further(key: bytes, one: bytes, other: bytes) -> bool:
+    if key.startswith(_MARK):
+        return journal.position_of(one) > journal.position_of(other)
+    return reach(one) > reach(other)

@@ -4,7 +4,7 @@
 Faust would bring it back event by event, many times slower than a plain reader.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from agents.workflow import journal
@@ -12,13 +12,16 @@ from agents.workflow.latest import Latest, reach
 from streams.envelope import Record
 from streams.model import Status
 from streams.table import Row, decode_row
+from streams.topics import TABLE
 
-Changelog = Callable[[int, int], Iterable[Record]]
-"""Records of one of its partitions, from an offset to the end."""
+Part = tuple[int, Sequence[tuple[bytes | None, bytes | None]]]
+"""Where the next part of a changelog begins; keys and values of this one."""
 
-_WATCHED = tuple(
-    f'"status":"{status}"'.encode() for status in (Status.PENDING, Status.FAILED)
-)
+Changelog = Callable[[int, int], Iterable[Part]]
+"""One of its partitions, from an offset to the end."""
+
+_PENDING = f'"status":"{Status.PENDING}"'.encode()
+_FAILED = f'"status":"{Status.FAILED}"'.encode()
 
 
 @dataclass(slots=True)
@@ -30,6 +33,8 @@ class DependencyTable:
     _rows: dict[bytes, bytes] = field(default_factory=dict)
     _read_to: dict[int, int] = field(default_factory=dict)
     """Where the changelog goes on, by partition."""
+    _overtaken: dict[bytes, int] = field(default_factory=dict)
+    """Partition of the rows whose last value in the changelog is not the right one."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -44,35 +49,52 @@ class DependencyTable:
             self._rows[key.encode()] = value
 
     def read_back(
-        self, changelog: Changelog, partitions: Iterable[int]
+        self, changelog: Changelog, partitions: Collection[int]
     ) -> tuple[list[Record], list[str]]:
         """Bring these partitions back, to the last fact that was folded.
 
         Returns:
-            Records to be written again, and tasks whose orders may not be out: what a
-            crash can have lost of the last batch of each partition.
+            Records to be written again, which is to be said by `mended`; and tasks
+            whose orders may not be out: what a crash can have lost of the last batch of
+            each partition.
         """
         self.positions.clear()
         latest = Latest(self._rows.get)
         for partition in partitions:
-            for record in changelog(partition, self._read_to.get(partition, 0)):
-                if record.key is not None and record.value is not None:
-                    latest.see(partition, record.key, record.value)
-                self._read_to[partition] = record.offset + 1
-        furthest, again = latest.take()
+            for end, pairs in changelog(partition, self._read_to.get(partition, 0)):
+                for key, value in pairs:
+                    if key is not None and value is not None:
+                        latest.see(partition, key, value)
+                self._read_to[partition] = end
+        furthest, overtaken = latest.take()
         self._rows.update(furthest)
+        self._overtaken.update(overtaken)
+        again: list[Record] = []
         unsure: list[str] = []
         for partition in partitions:
             rows = self._lay_journal(partition)
             again += journal.row_records(partition, rows)
             unsure += rows
+        again += [
+            Record(TABLE.name, key, self._rows[key], partition=partition)
+            for key, partition in self._overtaken.items()
+            if partition in partitions
+        ]
         return again, unsure
+
+    def mended(self) -> None:
+        """What was to be written again is written.
+
+        Until then it is told each time: a reading that was cut short is not repeated,
+        and once the changelog is compacted nobody else has those rows.
+        """
+        self._overtaken.clear()
 
     def watched(self, is_ours: Callable[[str], bool]) -> Iterator[tuple[str, Row]]:
         """Rows of tasks that run, are ordered or failed, of the areas that are ours."""
         for key, value in self._rows.items():
             # Most rows are not: to look for the words is faster than to decode them.
-            if any(words in value for words in _WATCHED):
+            if _PENDING in value or _FAILED in value:
                 name = key.decode()
                 if journal.is_journal(name):
                     continue

@@ -39,12 +39,26 @@ def _is_end(message: Message) -> bool:
     return error is not None and error.code() == KafkaError._PARTITION_EOF
 
 
+def _offset(message: Any) -> int:
+    """`message` is a `Message` without error: its place is known."""
+    offset: int = message.offset()
+    return offset
+
+
 def _raise_for(message: Message) -> None:
     error = message.error()
     # Some errors pass by themselves: librdkafka goes on and tells when it cannot.
     if error is not None and (error.fatal() or not error.retriable()):
         if error.code() not in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT):
             raise broker_error("reading from Kafka", error)
+
+
+def _tells_end(messages: Sequence[Message], partition: int) -> bool:
+    """Is the end of the partition among these? Errors that do not pass are raised."""
+    for message in messages:
+        if not _is_end(message):
+            _raise_for(message)
+    return any(_is_end(one) and one.partition() == partition for one in messages)
 
 
 class GroupReader:
@@ -200,6 +214,11 @@ _LEADER_MOVES = frozenset(
 )
 _POLL_S = 0.1
 
+_AT_ONCE = 1000
+
+Pairs = list[tuple[bytes | None, bytes | None]]
+"""Keys and values of records that follow one another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -223,6 +242,8 @@ class TopicReader:
                 "auto.offset.reset": "earliest",
                 # A partition may end with what is no record: the mark of a transaction.
                 "enable.partition.eof": True,
+                # Of a full queue: the default of a second is longer than it lasts us.
+                "fetch.queue.backoff.ms": 10,
             }
         )
 
@@ -289,8 +310,35 @@ class TopicReader:
         while open_until:
             yield from self._next(open_until, follow=False)
 
+    def read_pairs(self, topic: str, span: Span) -> Iterator[tuple[int, Pairs]]:
+        """The same in parts, keys and values alone: several times as fast.
+
+        Yields:
+            Where the next part begins, and the part.
+        """
+        if span.begin >= span.end:
+            return
+        begin = TopicPartition(self._prefix + topic, span.partition, span.begin)
+        self._consumer.assign([begin])
+        is_over = False
+        while not is_over:
+            messages = guarded("reading", lambda: self._consumer.consume(_AT_ONCE, 0.2))
+            found = [
+                one
+                for one in messages
+                if one.error() is None and one.partition() == span.partition
+            ]
+            if len(found) < len(messages):
+                is_over = _tells_end(messages, span.partition)
+            if found and _offset(found[-1]) >= span.end - 1:
+                is_over = True
+                found = [one for one in found if _offset(one) < span.end]
+            if found:
+                pairs = [(one.key(), one.value()) for one in found]
+                yield _offset(found[-1]) + 1, pairs
+
     def _next(self, open_until: dict[int, int], *, follow: bool) -> Iterator[Record]:
-        messages = guarded("reading", lambda: self._consumer.consume(1000, 0.2))
+        messages = guarded("reading", lambda: self._consumer.consume(_AT_ONCE, 0.2))
         for message in messages:
             partition, offset = message.partition(), message.offset()
             end = open_until.get(partition)

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from infra.kafka.cluster import Cluster
 from infra.kafka.lag import Lag, partition_of
-from infra.kafka.reader import GroupReader, TopicReader
+from infra.kafka.reader import GroupReader, Span, TopicReader
 from streams.envelope import Record
 from streams.topics import DOWNLOADS, PROCESSES, REQUESTS, TASKS
 from tests.system import wait_for
@@ -62,6 +62,34 @@ def test_reader_begins_where_it_is_told_and_leaves_no_trace(system):
         found = list(reader.read(TASKS.name, begin={partition: 3}))
     assert [record.value for record in found] == [b"\3", b"\4"]
     assert [record.offset for record in found] == [3, 4]
+
+
+def test_keys_and_values_are_read_within_a_span_and_no_further(system):
+    system.write(*(Record(TASKS.name, b"a", b"%d" % n) for n in range(2500)))
+    partition = partition_of("a", 4)
+    with TopicReader(system.kafka) as reader:
+        parts = list(reader.read_pairs(TASKS.name, Span(partition, 3, 2400)))
+        (end, rest), *more = reader.read_pairs(
+            TASKS.name, Span(partition, parts[0][0], parts[0][0] + 1)
+        )
+    pairs = [pair for _, part in parts for pair in part]
+    assert pairs == [(b"a", b"%d" % n) for n in range(3, 2400)]
+    assert parts[-1][0] == 2400
+    assert rest == [(b"a", b"%d" % parts[0][0])]
+    assert (end, more) == (parts[0][0] + 1, [])
+
+
+def test_span_that_ends_with_a_transaction_is_read_to_its_end(system, stranger):
+    stranger.begin_transaction()
+    stranger.produce(system.kafka.prefix + REQUESTS.name, b"value", key=b"demo")
+    stranger.commit_transaction()
+    with TopicReader(system.kafka) as reader:
+        (span,) = wait_for(
+            lambda: [s for s in reader.spans(REQUESTS.name) if s.end == 2]
+        )
+        assert list(reader.read_pairs(REQUESTS.name, span)) == [
+            (1, [(b"demo", b"value")])
+        ]
 
 
 def test_a_group_is_behind_on_partitions_that_it_never_committed(system):
