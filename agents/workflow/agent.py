@@ -186,7 +186,7 @@ class Workflow:
         if not is_current():
             return
         await asyncio.to_thread(self._write_again, again, unsure)
-        self._table.mended()
+        self._table.mended(self._ours)
         self._recent.forget()
         self._watch.forget()
         self._leases.forget()

@@ -82,13 +82,17 @@ class DependencyTable:
         ]
         return again, unsure
 
-    def mended(self) -> None:
-        """What was to be written again is written.
+    def mended(self, partitions: Collection[int]) -> None:
+        """What was to be written again of these partitions is written.
 
         Until then it is told each time: a reading that was cut short is not repeated,
         and once the changelog is compacted nobody else has those rows.
         """
-        self._overtaken.clear()
+        self._overtaken = {
+            key: partition
+            for key, partition in self._overtaken.items()
+            if partition not in partitions
+        }
 
     def watched(self, is_ours: Callable[[str], bool]) -> Iterator[tuple[str, Row]]:
         """Rows of tasks that run, are ordered or failed, of the areas that are ours."""

@@ -82,7 +82,9 @@ def test_overtaken_row_is_told_until_it_is_written_again():
         (b"demo", encode_row(row(7)), 3)
     ]
     assert table.read_back(changelog, [2])[0] == []  # to be told by its next owner
-    table.mended()
+    table.mended([2])
+    assert table.read_back(changelog, [3])[0] != []
+    table.mended([3])
     assert table.read_back(changelog, [3])[0] == []
 
 
