@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from streams import moves, retention, transitions, wishes
+from streams.deliveries import merged
 from streams.draft import Draft, UnknownSubject
 from streams.envelope import Envelope
 from streams.events import (
@@ -40,7 +41,7 @@ from streams.events import (
     TaskRetryAsked,
 )
 from streams.failures import Failure
-from streams.model import AreaState, Delivery, Scene, Status, Tile
+from streams.model import AreaState, Scene, Status, Tile
 from streams.orders import AreaDone, AreaNeedsAttention, Outgoing
 from streams.release import advance, release, undelivered
 from streams.table import (
@@ -237,7 +238,7 @@ def _start(draft: Draft, event: DownloadStarted | ProcessStarted, at: datetime) 
 def _deliver(draft: Draft, event: DownloadDone, at: datetime) -> None:
     row = draft.download(event.task)
     if transitions.is_current(row.course, event.attempt):
-        row = replace(row, deliveries=_merged(row.deliveries, event.deliveries))
+        row = replace(row, deliveries=merged(row.deliveries, event.deliveries))
         missing = undelivered(row).parts
         if missing and len(missing) == len(undelivered(draft.download(row.task)).parts):
             message = f"worker {event.worker} delivered none of the tiles asked for"
@@ -252,13 +253,6 @@ def _deliver(draft: Draft, event: DownloadDone, at: datetime) -> None:
         moves.release_tiles(draft, draft.download(event.task))
     layers = (layer for delivery in event.deliveries for layer in delivery.layers)
     retention.discard(draft, event, layers)
-
-
-def _merged(
-    there: tuple[Delivery, ...], new: tuple[Delivery, ...]
-) -> tuple[Delivery, ...]:
-    known = {delivery.tile for delivery in there}
-    return (*there, *(delivery for delivery in new if delivery.tile not in known))
 
 
 def _finish(draft: Draft, event: ProcessDone, at: datetime) -> None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from streams import chains, line, pages, transitions
 from streams.chains import Links, Member
+from streams.deliveries import of_tile
 from streams.draft import Draft
 from streams.memo import ByIdentity
 from streams.model import Action, AreaState, Layer, Scene, Status
@@ -75,7 +76,7 @@ def wanted_links(draft: Draft, row: ProcessRow) -> Links:
 def _missing(draft: Draft, row: ProcessRow, links: Links) -> Iterator[str]:
     """Of the tasks that a tile needs, those that are not done."""
     scene = draft.download(row.download)
-    if not _delivered(scene, row):
+    if of_tile(scene.deliveries, row.tile.name) is None:
         yield scene.task
     # One that is gone keeps nobody waiting, nor does the reference in its place.
     for neighbour in dict.fromkeys((links.previous, links.reference)):
@@ -194,14 +195,9 @@ def _source(draft: Draft, row: ProcessRow) -> Source:
 def _cut(draft: Draft, row: ProcessRow) -> tuple[Scene, tuple[Layer, ...]]:
     """The tile's scene, and what the download cut for the tile."""
     download = draft.download(row.download)
-    cut = next((d.layers for d in download.deliveries if d.tile == row.tile.name), ())
-    return _bare(download.scene), cut
+    delivery = of_tile(download.deliveries, row.tile.name)
+    return _bare(download.scene), delivery.layers if delivery is not None else ()
 
 
 _bare: ByIdentity[Scene, Scene] = ByIdentity(lambda scene: scene.with_parts(()), 4096)
 """The scene without its parts: the same for all of its tiles."""
-
-
-def _delivered(scene: DownloadRow, row: ProcessRow) -> bool:
-    tile = row.tile.name
-    return any([delivery.tile == tile for delivery in scene.deliveries])

@@ -26,6 +26,7 @@ from msgspec.structs import replace
 
 from streams import chains, pages
 from streams.chains import Chain, Member
+from streams.deliveries import Deliveries, of_tile
 from streams.draft import Draft
 from streams.events import DownloadDone, LayersExpired, ProcessDone
 from streams.model import (
@@ -33,7 +34,6 @@ from streams.model import (
     STEP_LOG,
     Action,
     AreaState,
-    Delivery,
     Layer,
     Status,
 )
@@ -128,14 +128,12 @@ def intermediates(draft: Draft, row: ProcessRow) -> Iterator[tuple[str, str]]:
         yield row.task, uri
 
 
-def _cut(
-    deliveries: tuple[Delivery, ...], row: ProcessRow
-) -> Iterator[tuple[str, str]]:
+def _cut(deliveries: Deliveries, row: ProcessRow) -> Iterator[tuple[str, str]]:
     """Of what was cut for a tile: the download task, and each URI."""
-    for delivery in deliveries:
-        if delivery.tile == row.tile.name:
-            for layer in filter(is_intermediate, delivery.layers):
-                yield row.download, layer.uri
+    delivery = of_tile(deliveries, row.tile.name)
+    if delivery is not None:
+        for layer in filter(is_intermediate, delivery.layers):
+            yield row.download, layer.uri
 
 
 def released(table: Rows, task: str) -> list[LayerReleased]:
@@ -147,7 +145,7 @@ def released(table: Rows, task: str) -> list[LayerReleased]:
     return _releases(draft, row)
 
 
-def _after_delivery(draft: Draft, row: ProcessRow, known: tuple[Delivery, ...]) -> None:
+def _after_delivery(draft: Draft, row: ProcessRow, known: Deliveries) -> None:
     """What was cut for a tile has come: too late, if that is gone."""
     if not row.gone:
         _consider(draft, row.task)

@@ -2,7 +2,6 @@
 """Writing records, and knowing that they are written."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -66,14 +65,16 @@ class Writer:
 
     def send(self, record: Record) -> None:
         """Queue a record; `flush` tells whether it was written."""
-        arguments: dict[str, Any] = {"key": record.key, "headers": list(record.headers)}
-        if record.partition >= 0:
-            arguments["partition"] = record.partition
         topic = self._prefix + record.topic
         while True:
             try:
                 self._producer.produce(
-                    topic, record.value, on_delivery=self._delivered, **arguments
+                    topic,
+                    record.value,
+                    record.key,
+                    partition=record.partition,  # -1: as its key says
+                    on_delivery=self._delivered,
+                    headers=list(record.headers),
                 )
             except BufferError:  # the queue is full: wait for it to drain
                 self._producer.poll(0.5)
