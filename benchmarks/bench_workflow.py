@@ -65,6 +65,7 @@ _WARM_UP = 9000, 90
 few chains let it see thousands of small requests."""
 
 PROJECTOR = os.environ.get("PROJECTOR", "1") == "1"
+RATE = float(os.environ.get("RATE", "0"))
 SESSION_S = os.environ.get("SESSION_S", "6")
 
 _ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
@@ -171,7 +172,7 @@ def _measure(load: Workload, agents: int) -> dict[str, Any]:
             "workers": [psutil.Process()],
         }
         before, all_before = _cpus_s(parties), _busy_s()
-        answers = workers.answer_all(load)
+        answers = workers.answer_all(load, RATE)
         after, all_after = _cpus_s(parties), _busy_s()
         workers.close()
         memory = max(one.memory_info().rss for one in used)
@@ -238,10 +239,9 @@ class Workers:
             system.kafka, "bench-workers", topics, max_poll_interval_s=_PATIENCE_S
         )
         self._writer = Writer(system.kafka, linger_ms=1)
-        self._rate = float(os.environ.get("RATE", "0"))
 
-    def answer_all(self, load: Workload) -> Answers:
-        """Answer every order until every area is done."""
+    def answer_all(self, load: Workload, rate: float = 0.0) -> Answers:
+        """Answer every order until every area is done, so many in a second."""
         answers = Answers()
         asked: deque[Record] = deque()
         while not answers.done.issuperset(load.names):
@@ -251,11 +251,11 @@ class Workers:
                 else:
                     _note(record, answers)
                     asked.append(record)
-            for _ in range(min(1, len(asked)) if self._rate else len(asked)):
+            for _ in range(min(1, len(asked)) if rate else len(asked)):
                 answers.first_at = answers.first_at or time.monotonic()
                 self._writer.send(_answer(asked.popleft(), load, answers))
-                if self._rate:
-                    time.sleep(1 / self._rate)
+                if rate:
+                    time.sleep(1 / rate)
         answers.last_at = time.monotonic()
         self._writer.flush()
         return answers
