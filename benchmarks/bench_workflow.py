@@ -10,7 +10,7 @@ back, and a projector reads the whole log.
 
 TILES=900,9000,90000 CHAINS=90 AREAS=1 FAIL=0 AGENTS=1 PROJECTOR=1
 RATE=0 (answers in a second; 0: at once) SESSION_S=6 (of the agent; a kill is noticed so
-late, and a million tasks need more)
+late)
 """
 
 import os

@@ -25,7 +25,7 @@ class Journal(msgspec.Struct, frozen=True, gc=False):
     """The last batch of a partition."""
 
     position: int
-    """Offset of its last fact in the task log."""
+    """Offset of its last fact in the task log. First: `position_of` reads it alone."""
     rows: dict[str, msgspec.Raw]
 
 
